@@ -1,0 +1,121 @@
+/** One problem in a policy, with its place. */
+export interface PolicyIssue {
+  /** Stable name of the kind of problem, for programs. */
+  readonly code: string;
+  /** One line, lower case, user input in backticks. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly help?: string;
+  /** JSON Pointer (RFC 6901) into the document; empty for the whole of it. */
+  readonly path: string;
+  /** 1-based; absent where there is no text (a document given as data, a file that cannot be read). */
+  readonly line?: number;
+  /** 1-based, in UTF-16 code units. */
+  readonly column?: number;
+}
+
+/** A policy that cannot be loaded. Nothing of it is in force; `issues` lists every problem found. */
+export class PolicyError extends Error {
+  static readonly code = "policy_invalid";
+  readonly code = "policy_invalid";
+  readonly issues: readonly PolicyIssue[];
+  /** The file, where the policy came from one. */
+  readonly source: string | null;
+
+  constructor(issues: readonly PolicyIssue[], source: string | null = null) {
+    super(describeIssues(issues, source));
+    this.name = "PolicyError";
+    this.issues = Object.freeze([...issues]);
+    this.source = source;
+  }
+}
+
+function describeIssues(issues: readonly PolicyIssue[], source: string | null): string {
+  const lines = issues.map((issue) => {
+    const place = issue.line === undefined ? issue.path : `${issue.line}:${issue.column ?? 1}`;
+    const where = [source, place].filter((part) => part !== null && part !== "").join(":");
+    const help = issue.help === undefined ? "" : `\n    help: ${issue.help}`;
+    return `  ${where === "" ? "" : `${where} `}${issue.message}${help}`;
+  });
+  const count = issues.length === 1 ? "1 problem" : `${issues.length} problems`;
+  return `the policy cannot be loaded: ${count}\n${lines.join("\n")}`;
+}
+
+/** Why a store refused or failed. */
+export type StoreErrorCode =
+  | "store_path_invalid"
+  | "store_read_only"
+  | "store_not_sqlite"
+  | "store_newer"
+  | "store_library_unsafe"
+  | "store_driver_missing"
+  | "store_busy"
+  | "store_full"
+  | "store_io"
+  | "store_corrupt"
+  | "store_closed"
+  | "store_failed";
+
+/** A store that could not be opened, or could not do what it was asked. Nothing of the failed step is in force. */
+export class StoreError extends Error {
+  readonly code: StoreErrorCode;
+  readonly help: string | undefined;
+
+  constructor(code: StoreErrorCode, message: string, options: { help?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "StoreError";
+    this.code = code;
+    this.help = options.help;
+  }
+}
+
+/** Why an approval call was refused. */
+export type ApprovalErrorCode =
+  | "approval_unknown"
+  | "approval_resolved"
+  | "approval_expired"
+  | "approval_policy_changed"
+  | "approver_invalid"
+  | "approver_is_requester"
+  | "approver_tenant_mismatch"
+  | "approver_already_voted"
+  | "job_id_ambiguous";
+
+/** A vote or look-up that was refused. The request is as it was. */
+export class ApprovalError extends Error {
+  readonly code: ApprovalErrorCode;
+  readonly help: string | undefined;
+
+  constructor(code: ApprovalErrorCode, message: string, help?: string) {
+    super(message);
+    this.name = "ApprovalError";
+    this.code = code;
+    this.help = help;
+  }
+}
+
+const NO_EFFECT: unique symbol = Symbol.for("dispatch-gate.no-effect") as never;
+
+/**
+ * Thrown by a dispatch function to state that the attempt ended **without effect**.
+ * Only then may the gate try again, as far as `max_retries` allows. Any other error ends the job.
+ */
+export class NoEffectError extends Error {
+  readonly code = "no_effect";
+  /** @internal */
+  readonly [NO_EFFECT] = true;
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "NoEffectError";
+  }
+}
+
+/** True for a {@link NoEffectError}, also one made by another copy of this package. */
+export function isNoEffectError(error: unknown): boolean {
+  try {
+    return typeof error === "object" && error !== null && Reflect.get(error, NO_EFFECT) === true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,208 @@
+/** What may be carried as JSON: the only shape of data that a job may hold. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** A JSON object. */
+export type JsonObject = { readonly [key: string]: Json };
+
+/** The five answers a policy can give, from the most severe to the least: see {@link SEVERITY}. */
+export type DecisionType = "ALLOW" | "DENY" | "REQUIRE_APPROVAL" | "THROTTLE" | "ALLOW_WITH_CONSTRAINTS";
+
+/**
+ * Lists that must all hold: a value is allowed when every inner list allows it.
+ * One inner list a rule, so that meeting two rules never widens; an empty inner list allows nothing.
+ */
+export type AllowLists = readonly (readonly string[])[];
+
+/** Limits on one run. An absent key does not limit; `0` and `[]` do. */
+export interface Constraints {
+  /** Seconds of wall time for all attempts together, greater than 0. */
+  readonly maxRuntimeSec?: number;
+  /** Further attempts after the first, an integer of 0 or more. */
+  readonly maxRetries?: number;
+  /** Largest output, in bytes of its canonical JSON, an integer of 0 or more. */
+  readonly maxOutputBytes?: number;
+  /** Absolute paths, compared by whole components. */
+  readonly paths?: { readonly read?: AllowLists; readonly write?: AllowLists; readonly deny?: readonly string[] };
+  /** Hosts, `*.host`, addresses or CIDR ranges, each with an optional `:port`. */
+  readonly network?: { readonly allow?: AllowLists; readonly deny?: readonly string[] };
+}
+
+/** One group of approvers that must be satisfied on its own. */
+export interface ApprovalRequirement {
+  /** The rule that asks. */
+  readonly ruleId: string;
+  /** Distinct eligible approvers needed, an integer of 1 or more. */
+  readonly quorum: number;
+}
+
+/** At most `limit` claims in any interval of `windowSec` seconds. */
+export interface Limit {
+  readonly ruleId: string;
+  /** Claims, an integer of 1 or more. */
+  readonly limit: number;
+  /** Seconds, greater than 0. */
+  readonly windowSec: number;
+  /** Whose claims count together: `tenant`, `actor`, `topic` or `label:NAME`. Empty: everybody's. */
+  readonly per: readonly string[];
+}
+
+/** At most `maxConcurrent` jobs of one rule at a time. */
+export interface Pool {
+  readonly ruleId: string;
+  /** An integer of 0 or more. */
+  readonly maxConcurrent: number;
+}
+
+/** What is looked for in what comes back, and what is then done. */
+export interface OutputRule {
+  readonly ruleId: string;
+  readonly detect: readonly Detector[];
+  readonly action: "redact" | "quarantine";
+}
+
+/** The sets of detectors that ship with the gate. */
+export type Detector = "secrets" | "pii";
+
+/** What must hold before or while the job runs, from all matching rules together. */
+export interface Obligations {
+  readonly approvals: readonly ApprovalRequirement[];
+  readonly limits: readonly Limit[];
+  readonly pools: readonly Pool[];
+  readonly outputs: readonly OutputRule[];
+}
+
+/** What a policy says of one job. Pure data, frozen. */
+export interface Decision {
+  readonly type: DecisionType;
+  /** The rule that named the decision; `@default` when none did. */
+  readonly ruleId: string;
+  /** The rule's own words, or the gate's where the rule gives none. */
+  readonly reason: string;
+  /** SHA-256 of the policy that decided, in lower-case hex. */
+  readonly snapshot: string;
+  /** Ids of all rules that matched, in file order. */
+  readonly matched: readonly string[];
+  readonly constraints: Constraints;
+  readonly obligations: Obligations;
+}
+
+/** Why an outcome is what it is: the closed list, documented in `docs/outcomes.md`. */
+export type ReasonCode =
+  | "rule_matched"
+  | "no_rule_matched"
+  | "rate_limited"
+  | "approval_required"
+  | "approval_rejected"
+  | "approval_used"
+  | "policy_changed"
+  | "job_invalid"
+  | "job_id_reused"
+  | "job_unknown"
+  | "job_running"
+  | "constraint_unenforceable"
+  | "dispatcher_missing"
+  | "derive_tags_failed"
+  | "store_unavailable"
+  | "deadline_exceeded"
+  | "aborted"
+  | "gate_closed"
+  | "internal_error"
+  | "completed"
+  | "dispatch_failed"
+  | "runtime_exceeded"
+  | "output_quarantined"
+  | "settle_failed"
+  | "owner_lost";
+
+/** A reason for people (`message`, `help`) and for programs (`code`). */
+export interface Reason {
+  readonly code: ReasonCode;
+  /** One line, lower case, no final period. */
+  readonly message: string;
+  /** What to do about it, apart from the message. */
+  readonly help?: string;
+  readonly ruleId?: string;
+}
+
+/** Where an approval request stands. All but `pending` and `approved` are final. */
+export type ApprovalState = "pending" | "approved" | "rejected" | "expired" | "superseded" | "consumed";
+
+/** The approval of a job as its outcome shows it. It stays visible after it is resolved. */
+export interface ApprovalSummary {
+  readonly id: string;
+  readonly state: ApprovalState;
+  /** Milliseconds since 1970-01-01T00:00:00Z. */
+  readonly requestedAt: number;
+  /** Milliseconds since 1970-01-01T00:00:00Z; when the request or, once approved, its use lapses. */
+  readonly expiresAt: number;
+}
+
+/** Something that a detector found: never the thing itself. */
+export interface Finding {
+  /** Which pattern, for example `private_key`. */
+  readonly kind: string;
+  /** JSON Pointer (RFC 6901) to the value; ends in `#key` when a key, not a value, was found. */
+  readonly path: string;
+  /** Length of what was found, in UTF-16 code units. */
+  readonly length: number;
+  /** The output rule that looked. */
+  readonly ruleId: string;
+  readonly action: "redact" | "quarantine";
+}
+
+/** An error of the dispatch function, inspected: secrets in its words are redacted. */
+export interface OutcomeError {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly cause?: OutcomeError;
+}
+
+interface OutcomeBase {
+  readonly jobId: string | null;
+  readonly traceId: string | null;
+  /** SHA-256 of the job's canonical bytes, lower-case hex; null when the job was not admitted. */
+  readonly jobHash: string | null;
+  /** Null when the gate could not come to one. */
+  readonly decision: Decision | null;
+  readonly approval?: ApprovalSummary;
+  readonly reason: Reason;
+  /** True when the effect may have happened. */
+  readonly dispatched: boolean;
+  /** True when the job ran without the store (fail mode `open` only). */
+  readonly degraded: boolean;
+  /** True when this is the recorded outcome of an earlier call. */
+  readonly replayed: boolean;
+}
+
+/** What the caller of the gate gets back, always: a union on `status`. */
+export type Outcome<Output = unknown> = OutcomeBase &
+  (
+    | { readonly status: "SUCCEEDED"; readonly output: Output; readonly findings: readonly Finding[] }
+    | { readonly status: "FAILED"; readonly error: OutcomeError; readonly findings: readonly Finding[] }
+    | { readonly status: "TIMED_OUT"; readonly error: OutcomeError; readonly findings: readonly Finding[] }
+    | { readonly status: "QUARANTINED"; readonly quarantineId: string; readonly findings: readonly Finding[] }
+    | { readonly status: "DENIED" }
+    | {
+        readonly status: "THROTTLED";
+        /** Milliseconds after which room is sure to exist unless others take it; null: waiting does not help. */
+        readonly retryAfterMs: number | null;
+      }
+    | { readonly status: "PENDING_APPROVAL" }
+    | { readonly status: "RUNNING" }
+    | { readonly status: "UNKNOWN" }
+  );
+
+/** Every status an outcome can have. */
+export type OutcomeStatus = Outcome["status"];
+
+/** What `gate.evaluate` answers: what would happen, recorded, with nothing dispatched. */
+export interface Evaluation {
+  readonly jobId: string | null;
+  readonly traceId: string | null;
+  readonly jobHash: string | null;
+  readonly decision: Decision | null;
+  readonly approval?: ApprovalSummary;
+  readonly reason: Reason;
+  readonly next: "dispatch" | "wait" | "retry" | "refused" | "finished";
+}
