@@ -1,0 +1,100 @@
+import type { Json, JsonObject } from "../outcome.js";
+import type { EventType } from "./event.js";
+
+/** One event in one line for people. Nothing in it can move a terminal's cursor or turn text around. */
+export function describeEvent(type: EventType, body: JsonObject): string {
+  return displaySafe(sentence(type, body));
+}
+
+function sentence(type: EventType, body: JsonObject): string {
+  switch (type) {
+    case "job.dispatching":
+      return `${decided(body)}; claimed${forApproval(body)}, dispatching ${text(body.topic)}${constrained(body.constraints)}`;
+    case "job.settled":
+      return `${text(body.status)} after ${attempts(body.attempts)}${took(body)}${found(body.findings)}`;
+    case "job.refused":
+      return `refused${body.topic === undefined ? "" : ` ${text(body.topic)}`}: ${reason(body.reason)}`;
+    case "job.evaluated":
+      return `${decided(body)}; evaluated ${text(body.topic)}`;
+    case "job.retried":
+      return `attempt ${text(body.attempt)} begins`;
+    case "job.late":
+      return `attempt ${text(body.attempt)} ended late (${text(body.ended)}); nothing was released${found(body.findings)}`;
+    case "approval.requested":
+      return `${decided(body)}; approval asked for ${text(body.topic)}`;
+    case "approval.joined":
+      return `joined the open approval for ${text(body.topic)}`;
+    case "approval.voted":
+      return `${text(of(body.approver, "id"))} voted to ${text(body.vote)}; the request is ${text(body.state)}`;
+    case "approval.resolved":
+      return `the approval request is ${text(body.state)}`;
+    case "gate.recovered":
+      return `${text(body.status)}: ${reason(body.reason)}`;
+    case "policy.activated":
+      return `policy ${text(body.snapshot).slice(0, 12)} is in force (epoch ${text(body.epoch)})`;
+    case "policy.rejected":
+      return "a policy was rejected";
+    case "gate.opened":
+      return "a gate was opened";
+    case "gate.closed":
+      return "a gate was closed";
+  }
+}
+
+function decided(body: JsonObject): string {
+  return `${text(of(body.decision, "type"))} by ${text(of(body.decision, "rule_id"))}`;
+}
+
+function forApproval(body: JsonObject): string {
+  return typeof body.approval_id === "string" ? " with its approval" : "";
+}
+
+function constrained(constraints: Json | undefined): string {
+  if (!isObject(constraints)) return "";
+  const parts = Object.entries(constraints).map(([key, value]) => `${key} ${text(value)}`);
+  return parts.length === 0 ? "" : ` under ${parts.join(", ")}`;
+}
+
+function attempts(list: Json | undefined): string {
+  const count = Array.isArray(list) ? list.length : Number(of(list, "count") ?? 0);
+  if (count === 0) return "no attempt";
+  return count === 1 ? "1 attempt" : `${count} attempts`;
+}
+
+function took(body: JsonObject): string {
+  return typeof body.duration_ms === "number" ? ` in ${body.duration_ms} ms` : "";
+}
+
+function found(list: Json | undefined): string {
+  const items = Array.isArray(list) ? (list as readonly Json[]) : [];
+  const count = Array.isArray(list) ? items.length : Number(of(list, "count") ?? 0);
+  if (count === 0) return "";
+  const kinds = [...new Set(items.map((item) => text(of(item, "kind"))))];
+  return `; found ${count}${kinds.length === 0 ? "" : ` (${kinds.join(", ")})`}`;
+}
+
+function reason(value: Json | undefined): string {
+  return `${text(of(value, "code"))}: ${text(of(value, "message"))}`;
+}
+
+function of(value: Json | undefined, key: string): Json | undefined {
+  return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function text(value: Json | undefined): string {
+  if (typeof value === "string") return value;
+  if (isObject(value) && typeof value.head === "string") return `${value.head}...`;
+  return value === undefined || value === null ? "-" : JSON.stringify(value);
+}
+
+/** Control, format (bidi, zero-width), surrogate, private-use and line-separating characters. */
+const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/** The text with every character that is not plainly visible written as `\u{...}`: nothing is dropped. */
+export function displaySafe(raw: string): string {
+  return raw.replace(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}

@@ -1,0 +1,158 @@
+import { canonicalize } from "../canonical.js";
+import { digest } from "../digest.js";
+import type { AdmittedJob } from "../job/job.js";
+import type { Constraints, Decision, Finding, Json, JsonObject, Reason } from "../outcome.js";
+
+/** Every kind of event, a closed list. */
+export type EventType =
+  | "gate.opened"
+  | "gate.recovered"
+  | "gate.closed"
+  | "policy.activated"
+  | "policy.rejected"
+  | "job.refused"
+  | "job.evaluated"
+  | "job.dispatching"
+  | "job.retried"
+  | "job.settled"
+  | "job.late"
+  | "approval.requested"
+  | "approval.joined"
+  | "approval.voted"
+  | "approval.resolved";
+
+/** Largest event, in UTF-8 bytes of its canonical JSON: what a log entry may hold (C2SP tlog-tiles). */
+export const MAX_EVENT_BYTES = 65_535;
+
+/** One event as it goes to the store: its exact bytes as text, and the columns it is found by. */
+export interface SealedEvent {
+  readonly type: EventType;
+  /** Milliseconds since 1970-01-01T00:00:00Z. */
+  readonly at: number;
+  readonly traceId: string | null;
+  readonly approvalId: string | null;
+  /** RFC 8785 text; its UTF-8 bytes are the evidence. */
+  readonly text: string;
+}
+
+/** What an event says besides its type and time. Keys are those of the record: `snake_case`. */
+export interface EventFacts {
+  readonly trace_id?: string;
+  readonly approval_id?: string | null;
+  readonly [key: string]: Json | undefined;
+}
+
+/** Makes an event's bytes. Pure: the same facts give the same bytes, in every store. */
+export function sealEvent(type: EventType, at: number, facts: EventFacts): SealedEvent {
+  const body: Record<string, Json> = { v: 1, type, at };
+  for (const key of Object.keys(facts)) {
+    const fact = facts[key];
+    if (fact !== undefined) body[key] = fact;
+  }
+  const text = canonicalize(body);
+  // UTF-8 is at most three bytes a UTF-16 code unit, so short texts need no count.
+  if (text.length * 3 > MAX_EVENT_BYTES && Buffer.byteLength(text) > MAX_EVENT_BYTES) {
+    throw new RangeError(`an event of type ${type} is larger than ${MAX_EVENT_BYTES} bytes`);
+  }
+  return { type, at, traceId: facts.trace_id ?? null, approvalId: facts.approval_id ?? null, text };
+}
+
+/** Items of a list that stand in an event; of the rest it holds the count and the hash of all. */
+const HEAD = 32;
+
+/** UTF-16 code units of one text in an event; of a longer one the head and the hash stand. */
+const MAX_TEXT = 512;
+
+/** A list of any length in bounded space: short ones whole, long ones as head, count and hash of the whole. */
+export function boundList(list: readonly Json[]): Json {
+  if (list.length <= HEAD) return list;
+  return { head: list.slice(0, HEAD), count: list.length, hash: digest("value", canonicalize(list)) };
+}
+
+/** A text of any length in bounded space. Lone surrogates, which no event can hold, become U+FFFD. */
+export function boundText(text: string): Json {
+  const whole = text.toWellFormed();
+  if (whole.length <= MAX_TEXT) return whole;
+  return {
+    head: whole.slice(0, MAX_TEXT).toWellFormed(),
+    length: whole.length,
+    hash: digest("value", canonicalize(whole)),
+  };
+}
+
+/** Who and what a job is, without its private parts: payload, labels and hash stand behind `commitment`. */
+export function jobFacts(job: AdmittedJob, derivedTags: readonly string[], commitment: string): EventFacts {
+  return {
+    trace_id: job.traceId,
+    job_id: job.id,
+    tenant_id: job.tenantId,
+    topic: job.topic,
+    actor: actorFacts(job),
+    risk_tags: boundList(job.riskTags),
+    derived_tags: boundList(derivedTags),
+    capability: job.capability,
+    job: commitment,
+  };
+}
+
+function actorFacts(job: AdmittedJob): Json {
+  if (job.actor === null) return null;
+  const { id, type, onBehalfOf } = job.actor;
+  return onBehalfOf === undefined ? { id, type } : { id, type, on_behalf_of: onBehalfOf };
+}
+
+const cache = new WeakMap<Decision, JsonObject>();
+
+/** A decision as the record holds it. Decisions are frozen and shared, so each is written once. */
+export function decisionFacts(decision: Decision): JsonObject {
+  const known = cache.get(decision);
+  if (known !== undefined) return known;
+  const facts: JsonObject = {
+    type: decision.type,
+    rule_id: decision.ruleId,
+    reason: boundText(decision.reason),
+    snapshot: decision.snapshot,
+    matched: boundList(decision.matched),
+    approvals: boundList(decision.obligations.approvals.map(({ ruleId, quorum }) => ({ rule_id: ruleId, quorum }))),
+    limits: boundList(
+      decision.obligations.limits.map(({ ruleId, limit, windowSec, per }) => ({
+        rule_id: ruleId,
+        limit,
+        window_sec: windowSec,
+        per: boundList(per),
+      })),
+    ),
+    outputs: boundList(decision.obligations.outputs.map(({ ruleId, action }) => ({ rule_id: ruleId, action }))),
+  };
+  cache.set(decision, facts);
+  return facts;
+}
+
+/** Constraints in force, as the record holds them. */
+export function constraintFacts(constraints: Constraints): JsonObject {
+  const facts: Record<string, Json> = {};
+  if (constraints.maxRuntimeSec !== undefined) facts.max_runtime_sec = constraints.maxRuntimeSec;
+  if (constraints.maxRetries !== undefined) facts.max_retries = constraints.maxRetries;
+  if (constraints.maxOutputBytes !== undefined) facts.max_output_bytes = constraints.maxOutputBytes;
+  return facts;
+}
+
+/** A reason as the record holds it. */
+export function reasonFacts(reason: Reason): JsonObject {
+  const facts: Record<string, Json> = { code: reason.code, message: boundText(reason.message) };
+  if (reason.ruleId !== undefined) facts.rule_id = reason.ruleId;
+  return facts;
+}
+
+/** Findings as the record holds them: kind, place, length; never what was found. */
+export function findingFacts(findings: readonly Finding[]): Json {
+  return boundList(
+    findings.map(({ kind, path, length, ruleId, action }) => ({
+      kind,
+      path: boundText(path),
+      length,
+      rule_id: ruleId,
+      action,
+    })),
+  );
+}

@@ -1,0 +1,21 @@
+/** The cursor to the page after these rows; null when they are the last. */
+export function nextOf<T>(rows: readonly T[], limit: number, cursor: (row: T) => string): string | null {
+  const last = rows.at(-1);
+  return rows.length < limit || last === undefined ? null : cursor(last);
+}
+
+interface JobKey {
+  readonly id: string;
+  readonly tenantId: string;
+}
+
+/** A job's place in a listing. Neither part can hold a space. */
+export function cursorOf({ id, tenantId }: JobKey): string {
+  return `${id} ${tenantId}`;
+}
+
+/** The place that {@link cursorOf} wrote; the very beginning for an empty cursor. */
+export function jobKeyOf(cursor: string): JobKey {
+  const [id = "", tenantId = ""] = cursor.split(" ");
+  return { id, tenantId };
+}

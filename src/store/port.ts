@@ -1,0 +1,276 @@
+import type { EventFacts, EventType, SealedEvent } from "../evidence/event.js";
+import type { ApprovalRequirement, ApprovalState, JsonObject, OutcomeStatus, Reason } from "../outcome.js";
+import type { ActivePolicy, ApprovalRow, JobRow, OwnerRow, PolicyHead, VaultKind, VaultRow, VoteRow } from "./rows.js";
+
+/** Marks a store, also one made by another copy of this package. */
+export const STORE: unique symbol = Symbol.for("dispatch-gate.store") as never;
+
+/**
+ * Where a gate keeps its state. A few coarse verbs, each one atomic step.
+ *
+ * Every verb takes one plain, structured-cloneable value and answers one. A verb MUST be atomic and isolated:
+ * when its promise resolves, everything it says it did is durable, also through a crash of the machine (a
+ * store that keeps nothing, such as the in-memory one, says so); when it rejects with a `StoreError`, it
+ * MUST have done nothing, except that a failure while committing may leave the step done.
+ * Verbs MUST NOT block the event loop while they wait for a lock, and MUST give up with `store_busy` when
+ * `waitMs` has passed before the step could begin. What is *not* promised: an order between verbs that
+ * were called without awaiting the first.
+ *
+ * All arithmetic and all decisions are in the pure judges beside this file; a store only loads what a judge
+ * looks at, calls it inside the transaction, and applies what it answers.
+ */
+export interface Store {
+  readonly [STORE]: true;
+  /** For messages: `sqlite`, `memory`. */
+  readonly kind: string;
+  /**
+   * The one step before dispatch. MUST check id, replay, epoch, approval and limits, and either take all that
+   * the job needs and record the intent, or take nothing and record why not.
+   */
+  claim(request: ClaimRequest): Promise<ClaimAnswer>;
+  /** Records how a dispatch ended. MUST change nothing for a job whose claim is not the caller's. */
+  settle(request: SettleRequest): Promise<SettleAnswer>;
+  /** Records one vote. MUST count it only against the request as it now stands. */
+  vote(request: VoteRequest): Promise<VoteAnswer>;
+  /** Everything else that changes state. */
+  change(request: Change): Promise<ChangeAnswer>;
+  /** Ends the claims of owners that are gone as `UNKNOWN`. MUST NOT touch a claim of a live owner. */
+  recover(request: RecoverRequest): Promise<RecoverAnswer>;
+  /** Reads one thing as last committed. */
+  read(query: Query): Promise<QueryAnswer>;
+  /** Reads a bounded part of a list as last committed. MUST NOT keep a snapshot open between pages. */
+  page(query: PageQuery): Promise<PageAnswer>;
+  /** Finishes what was begun, then lets go of everything. Later verbs MUST reject with `store_closed`. */
+  close(): Promise<void>;
+}
+
+/** A job as a claim carries it. */
+export interface ClaimedJob {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly traceId: string;
+  readonly hash: string;
+  /** RFC 8785 text of the hashed fields. */
+  readonly canonical: string;
+  /** RFC 8785 text of the annotations. */
+  readonly annotations: string;
+  readonly salt: string;
+  readonly commitment: string;
+  /** True when the caller chose the id. */
+  readonly named: boolean;
+  /** Folded ids of the actor and whom it acts for. */
+  readonly requesters: readonly string[];
+}
+
+/** What the gate concluded before it asked the store. */
+export type Verdict =
+  | { readonly kind: "permit" }
+  | {
+      readonly kind: "approve";
+      /** The id of the request, should one be opened. */
+      readonly approvalId: string;
+      readonly fingerprint: string;
+      readonly requirements: readonly ApprovalRequirement[];
+      readonly expiresInMs: number;
+      readonly useWithinMs: number;
+      readonly rejectionStandsMs: number;
+      /** Why approval is asked for. */
+      readonly reason: Reason;
+    }
+  | { readonly kind: "refuse"; readonly status: "DENIED" | "THROTTLED"; readonly reason: Reason };
+
+/** A limit with the bucket that this job falls into. */
+export interface ClaimedLimit {
+  readonly ruleId: string;
+  readonly bucket: string;
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+export interface ClaimRequest {
+  readonly now: number;
+  /** Milliseconds the step may wait for its turn. */
+  readonly waitMs: number;
+  readonly owner: string;
+  /** The epoch the decision was made under. */
+  readonly epoch: number;
+  readonly snapshot: string;
+  /** `evaluate` decides, records and opens an approval, but claims nothing. */
+  readonly intent: "dispatch" | "evaluate";
+  readonly job: ClaimedJob;
+  readonly dispatcher: string;
+  readonly approvalKey: string;
+  readonly verdict: Verdict;
+  readonly limits: readonly ClaimedLimit[];
+  /** JSON text of the decision. */
+  readonly decision: string | null;
+  /** What every event of this job says. */
+  readonly facts: EventFacts;
+  /** Made before the lock is taken; used when no approval stands behind the job. */
+  readonly dispatching: SealedEvent | null;
+}
+
+export type ClaimAnswer =
+  | { readonly status: "claimed"; readonly job: JobRow; readonly approval: ApprovalRow | null }
+  | { readonly status: "ready"; readonly job: JobRow; readonly approval: ApprovalRow | null }
+  | { readonly status: "pending"; readonly job: JobRow; readonly approval: ApprovalRow }
+  | {
+      readonly status: "throttled";
+      readonly job: JobRow;
+      readonly retryAfterMs: number;
+      readonly approval: ApprovalRow | null;
+    }
+  | { readonly status: "refused"; readonly job: JobRow; readonly approval: ApprovalRow | null }
+  | {
+      readonly status: "finished" | "running";
+      readonly job: JobRow;
+      readonly approval: ApprovalRow | null;
+      /** The recorded output, where one was kept. */
+      readonly output: string | null;
+    }
+  | { readonly status: "id_reused" }
+  /** Another policy is in force: adopt it (`read` it) and decide again. Nothing was done. */
+  | { readonly status: "policy_changed" };
+
+export interface SettleRequest {
+  readonly now: number;
+  readonly waitMs: number;
+  readonly owner: string;
+  readonly tenantId: string;
+  readonly jobId: string;
+  /** The status to record; null for a late result, which changes nothing but the record. */
+  readonly status: OutcomeStatus | null;
+  readonly reason: Reason;
+  readonly result: string | null;
+  readonly vault: readonly VaultRow[];
+  readonly event: SealedEvent;
+}
+
+export type SettleAnswer = { readonly status: "settled" } | { readonly status: "not_claimed" };
+
+/** Who votes. It comes from the host, never from an agent. */
+export interface Approver {
+  readonly id: string;
+  readonly kind: "human" | "service";
+  readonly roles: readonly string[];
+  /** Tenants whose jobs this person may decide; null for all. */
+  readonly tenants: readonly string[] | null;
+}
+
+export interface VoteRequest {
+  readonly now: number;
+  readonly waitMs: number;
+  readonly approvalId: string;
+  readonly vote: "approve" | "reject";
+  readonly approver: Approver;
+  readonly approverKey: string;
+  readonly note: { readonly text: string; readonly salt: string; readonly commitment: string } | null;
+}
+
+export type VoteAnswer =
+  | { readonly status: "voted"; readonly approval: ApprovalRow; readonly votes: readonly VoteRow[] }
+  | {
+      readonly status:
+        | "unknown"
+        | "resolved"
+        | "expired"
+        | "policy_changed"
+        | "is_requester"
+        | "tenant_mismatch"
+        | "already_voted";
+      readonly approval: ApprovalRow | null;
+    };
+
+/** A change of state that is neither claim, settle nor vote. */
+export type Change = { readonly now: number; readonly waitMs: number } & (
+  | { readonly kind: "open"; readonly owner: OwnerRow; readonly facts: EventFacts }
+  | { readonly kind: "renew"; readonly owner: OwnerRow }
+  | { readonly kind: "leave"; readonly owner: string; readonly facts: EventFacts }
+  /** Raises the epoch unless this very snapshot is active already. */
+  | { readonly kind: "activate"; readonly snapshot: string; readonly document: string; readonly facts: EventFacts }
+  /** Appends one event that changes no other state. */
+  | { readonly kind: "note"; readonly type: EventType; readonly facts: EventFacts }
+  /** Asks, before a further attempt, whether the policy is still the one the claim was made under. */
+  | { readonly kind: "retry"; readonly epoch: number; readonly event: SealedEvent }
+);
+
+export type ChangeAnswer =
+  | { readonly status: "done"; readonly active: PolicyHead | null }
+  | { readonly status: "policy_changed" };
+
+export interface RecoverRequest {
+  readonly now: number;
+  readonly waitMs: number;
+  /** Owners known to be gone, whatever their lease says. */
+  readonly gone: readonly string[];
+  /** Never recovered: the caller's own. */
+  readonly owner: string;
+}
+
+export interface RecoverAnswer {
+  /** Jobs that became `UNKNOWN`. */
+  readonly jobs: readonly { readonly tenantId: string; readonly id: string; readonly traceId: string }[];
+}
+
+export type Query =
+  | { readonly kind: "policy" }
+  | { readonly kind: "policy_head" }
+  /** The time that the latest event carries; 0 in an empty store. */
+  | { readonly kind: "time" }
+  | { readonly kind: "owners" }
+  | { readonly kind: "job"; readonly id: string; readonly tenantId: string | null }
+  | { readonly kind: "approval"; readonly id: string }
+  | { readonly kind: "approval_of"; readonly jobId: string; readonly tenantId: string | null };
+
+export interface QueryAnswer {
+  readonly policy?: ActivePolicy | null;
+  readonly head?: PolicyHead | null;
+  readonly at?: number;
+  readonly owners?: readonly OwnerRow[];
+  /** All jobs of that id: more than one when several tenants used it. */
+  readonly jobs?: readonly StoredJob[];
+  readonly approvals?: readonly StoredApproval[];
+}
+
+/** A job with its private values. */
+export interface StoredJob {
+  readonly row: JobRow;
+  readonly approval: ApprovalRow | null;
+  readonly vault: ReadonlyMap<VaultKind, string>;
+}
+
+/** An approval with its votes and the private values of its job. */
+export interface StoredApproval {
+  readonly row: ApprovalRow;
+  readonly votes: readonly VoteRow[];
+  readonly vault: ReadonlyMap<VaultKind, string>;
+}
+
+export type PageQuery = { readonly after: string | null /** 1 to 1,000. */; readonly limit: number } & (
+  | { readonly kind: "events" }
+  | { readonly kind: "timeline"; readonly traceId: string }
+  | { readonly kind: "jobs"; readonly status: OutcomeStatus | null; readonly tenantId: string | null }
+  | { readonly kind: "approvals"; readonly states: readonly ApprovalState[]; readonly tenantId: string | null }
+);
+
+/** One event of the log. */
+export interface LoggedEvent {
+  /** Position in the log, from 1, without gaps. */
+  readonly seq: number;
+  readonly type: EventType;
+  readonly at: number;
+  readonly traceId: string | null;
+  readonly approvalId: string | null;
+  /** The exact bytes' text. */
+  readonly text: string;
+  /** The same, parsed. */
+  readonly body: JsonObject;
+}
+
+export interface PageAnswer {
+  readonly events?: readonly LoggedEvent[];
+  readonly jobs?: readonly StoredJob[];
+  readonly approvals?: readonly StoredApproval[];
+  /** Give it as `after` for the next page; null at the end. */
+  readonly next: string | null;
+}

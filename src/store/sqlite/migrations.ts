@@ -1,0 +1,116 @@
+/** Marks a file as a gate's (`PRAGMA application_id`): the letters DGAT. */
+export const APPLICATION_ID = 0x44474154;
+
+/**
+ * Numbered, forward only, never edited once released: number N takes a database from version N - 1 to N
+ * (`PRAGMA user_version`). A database of a higher version than this list is refused.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE policies (
+    epoch     INTEGER PRIMARY KEY,
+    snapshot  TEXT NOT NULL,
+    document  TEXT NOT NULL,
+    at        INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE owners (
+    id           TEXT PRIMARY KEY,
+    pid          INTEGER NOT NULL,
+    realm        TEXT NOT NULL,
+    started      TEXT NOT NULL,
+    lease_until  INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE jobs (
+    id           TEXT NOT NULL,
+    tenant_id    TEXT NOT NULL,
+    trace_id     TEXT NOT NULL,
+    hash         TEXT NOT NULL,
+    status       TEXT NOT NULL,
+    owner        TEXT,
+    dispatcher   TEXT NOT NULL,
+    approval_id  TEXT,
+    decision     TEXT,
+    reason       TEXT NOT NULL,
+    result       TEXT,
+    commitment   TEXT NOT NULL,
+    created_at   INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL,
+    PRIMARY KEY (id, tenant_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX jobs_running ON jobs (owner) WHERE status = 'RUNNING';
+  CREATE INDEX jobs_by_approval ON jobs (approval_id) WHERE approval_id IS NOT NULL;
+
+  CREATE TABLE approvals (
+    id                   TEXT PRIMARY KEY,
+    key                  TEXT NOT NULL,
+    tenant_id            TEXT NOT NULL,
+    job_id               TEXT NOT NULL,
+    trace_id             TEXT NOT NULL,
+    job_hash             TEXT NOT NULL,
+    snapshot             TEXT NOT NULL,
+    fingerprint          TEXT NOT NULL,
+    dispatcher           TEXT NOT NULL,
+    state                TEXT NOT NULL,
+    requirements         TEXT NOT NULL,
+    requesters           TEXT NOT NULL,
+    decision             TEXT NOT NULL,
+    requested_at         INTEGER NOT NULL,
+    expires_at           INTEGER NOT NULL,
+    use_within_ms        INTEGER NOT NULL,
+    rejection_stands_ms  INTEGER NOT NULL,
+    resolved_at          INTEGER,
+    resolved_by          TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX approvals_by_key ON approvals (key, requested_at);
+  CREATE UNIQUE INDEX approvals_open ON approvals (key) WHERE state IN ('pending', 'approved');
+
+  CREATE TABLE votes (
+    approval_id   TEXT NOT NULL,
+    approver_key  TEXT NOT NULL,
+    approver_id   TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    roles         TEXT NOT NULL,
+    vote          TEXT NOT NULL,
+    at            INTEGER NOT NULL,
+    PRIMARY KEY (approval_id, approver_key)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE limits (
+    bucket  TEXT NOT NULL,
+    at      INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX limits_by_bucket ON limits (bucket, at);
+
+  -- Private values and the salts of their commitments. Erasing a row leaves the log whole.
+  CREATE TABLE vault (
+    job_id     TEXT NOT NULL,
+    tenant_id  TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    salt       TEXT NOT NULL,
+    value      TEXT NOT NULL,
+    PRIMARY KEY (job_id, tenant_id, kind)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The evidence: exact canonical bytes. The other columns only find them again.
+  CREATE TABLE events (
+    seq          INTEGER PRIMARY KEY,
+    at           INTEGER NOT NULL,
+    type         TEXT NOT NULL,
+    trace_id     TEXT,
+    approval_id  TEXT,
+    bytes        BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX events_by_trace ON events (trace_id) WHERE trace_id IS NOT NULL;
+  CREATE INDEX events_by_approval ON events (approval_id) WHERE approval_id IS NOT NULL;
+
+  CREATE TRIGGER events_no_update BEFORE UPDATE ON events
+  BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+  CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+  BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+  CREATE TRIGGER events_in_sequence BEFORE INSERT ON events
+  WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM events)
+  BEGIN SELECT RAISE(ABORT, 'events are appended in sequence'); END;
+  `,
+];

@@ -1,0 +1,336 @@
+import type { EventType } from "../../evidence/event.js";
+import type { ApprovalState, JsonObject, OutcomeStatus, Reason } from "../../outcome.js";
+import type { LoggedEvent } from "../port.js";
+import type { ActivePolicy, ApprovalRow, JobRow, OwnerRow, PolicyHead, VaultKind, VoteRow, Write } from "../rows.js";
+import type { Connection, Row, Statement } from "./driver.js";
+
+/** What names a job in a store. */
+interface JobKey {
+  readonly id: string;
+  readonly tenantId: string;
+}
+
+/** Every query of the store, one a function, prepared once. */
+export interface Tables {
+  readonly policyHead: () => PolicyHead | null;
+  readonly activePolicy: () => ActivePolicy | null;
+  readonly head: () => { readonly seq: number; readonly at: number };
+  readonly owners: () => readonly OwnerRow[];
+  readonly job: (tenantId: string, id: string) => JobRow | null;
+  readonly jobsOfId: (id: string) => readonly JobRow[];
+  readonly runningJobs: () => readonly JobRow[];
+  readonly jobsAfter: (after: JobKey, tenant: string | null, status: string | null, limit: number) => readonly JobRow[];
+  readonly approval: (id: string) => ApprovalRow | null;
+  readonly latestApproval: (key: string) => ApprovalRow | null;
+  readonly approvalsAfter: (
+    after: string,
+    tenant: string | null,
+    states: readonly ApprovalState[],
+    limit: number,
+  ) => readonly ApprovalRow[];
+  readonly votes: (approvalId: string) => readonly VoteRow[];
+  readonly vault: (tenantId: string, jobId: string) => ReadonlyMap<VaultKind, string>;
+  readonly output: (tenantId: string, jobId: string) => string | null;
+  /** The time of the `n`-th latest place in a bucket after `since`, or null. */
+  readonly nthLatest: (bucket: string, since: number, n: number) => number | null;
+  readonly eventsAfter: (seq: number, limit: number) => readonly LoggedEvent[];
+  readonly timelineAfter: (traceId: string, seq: number, limit: number) => readonly LoggedEvent[];
+  /** Applies one write. The next event's number is taken from the log itself. */
+  readonly apply: (write: Write) => void;
+}
+
+const JOB_COLUMNS =
+  "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, result, commitment, created_at, updated_at";
+const APPROVAL_COLUMNS =
+  "id, key, tenant_id, job_id, trace_id, job_hash, snapshot, fingerprint, dispatcher, state, requirements, requesters, decision, requested_at, expires_at, use_within_ms, rejection_stands_ms, resolved_at, resolved_by";
+const EVENT_COLUMNS = "seq, at, type, trace_id, approval_id, bytes";
+
+const marks = (columns: string): string =>
+  columns
+    .split(",")
+    .map(() => "?")
+    .join(", ");
+
+const replace = (columns: string, keys: readonly string[]): string =>
+  columns
+    .split(", ")
+    .filter((column) => !keys.includes(column))
+    .map((column) => `${column} = excluded.${column}`)
+    .join(", ");
+
+/** Prepares every statement on a connection whose schema is current. */
+export function prepareTables(connection: Connection): Tables {
+  const sql = (text: string): Statement => connection.prepare(text);
+
+  const policyHead = sql("SELECT epoch, snapshot FROM policies ORDER BY epoch DESC LIMIT 1");
+  const activePolicy = sql("SELECT epoch, snapshot, document FROM policies ORDER BY epoch DESC LIMIT 1");
+  const head = sql("SELECT seq, at FROM events ORDER BY seq DESC LIMIT 1");
+  const owners = sql("SELECT id, pid, realm, started, lease_until FROM owners");
+  const job = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ? AND tenant_id = ?`);
+  const jobsOfId = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`);
+  const runningJobs = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE status = 'RUNNING'`);
+  const jobsAfter = sql(
+    `SELECT ${JOB_COLUMNS} FROM jobs WHERE (id, tenant_id) > (@id, @tenantAfter) AND (@tenant IS NULL OR tenant_id = @tenant)
+     AND (@status IS NULL OR status = @status) ORDER BY id, tenant_id LIMIT @limit`,
+  );
+  const approval = sql(`SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE id = ?`);
+  const latestApproval = sql(
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE key = ?
+     ORDER BY state IN ('pending', 'approved') DESC, requested_at DESC, id DESC LIMIT 1`,
+  );
+  const approvalsAfter = sql(
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE id > @after AND (@tenant IS NULL OR tenant_id = @tenant)
+     AND state IN (SELECT value FROM json_each(@states)) ORDER BY id LIMIT @limit`,
+  );
+  const votes = sql(
+    "SELECT approval_id, approver_id, approver_key, kind, roles, vote, at FROM votes WHERE approval_id = ? ORDER BY at, approver_key",
+  );
+  const vault = sql("SELECT kind, value FROM vault WHERE job_id = ? AND tenant_id = ?");
+  const output = sql("SELECT value FROM vault WHERE job_id = ? AND tenant_id = ? AND kind = 'output'");
+  const nthLatest = sql("SELECT at FROM limits WHERE bucket = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?");
+  const eventsAfter = sql(`SELECT ${EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
+  const timelineAfter = sql(
+    `SELECT ${EVENT_COLUMNS} FROM events WHERE seq IN (
+       SELECT seq FROM events WHERE trace_id = @trace
+       UNION
+       SELECT seq FROM events WHERE approval_id IN
+         (SELECT approval_id FROM events WHERE trace_id = @trace AND approval_id IS NOT NULL)
+     ) AND seq > @after ORDER BY seq LIMIT @limit`,
+  );
+
+  const appendEvent = sql(
+    `INSERT INTO events (${EVENT_COLUMNS}) VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events), ?, ?, ?, ?, ?)`,
+  );
+  const putJob = sql(
+    `INSERT INTO jobs (${JOB_COLUMNS}) VALUES (${marks(JOB_COLUMNS)})
+     ON CONFLICT (id, tenant_id) DO UPDATE SET ${replace(JOB_COLUMNS, ["id", "tenant_id"])}`,
+  );
+  const putApproval = sql(
+    `INSERT INTO approvals (${APPROVAL_COLUMNS}) VALUES (${marks(APPROVAL_COLUMNS)})
+     ON CONFLICT (id) DO UPDATE SET ${replace(APPROVAL_COLUMNS, ["id"])}`,
+  );
+  const putVote = sql(
+    "INSERT INTO votes (approval_id, approver_key, approver_id, kind, roles, vote, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  );
+  const putVault = sql(
+    `INSERT INTO vault (job_id, tenant_id, kind, salt, value) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (job_id, tenant_id, kind) DO UPDATE SET salt = excluded.salt, value = excluded.value`,
+  );
+  const putPolicy = sql("INSERT INTO policies (epoch, snapshot, document, at) VALUES (?, ?, ?, ?)");
+  const putOwner = sql(
+    `INSERT INTO owners (id, pid, realm, started, lease_until) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until`,
+  );
+  const dropOwner = sql("DELETE FROM owners WHERE id = ?");
+  const takePlace = sql("INSERT INTO limits (bucket, at) VALUES (?, ?)");
+  const dropPlaces = sql("DELETE FROM limits WHERE bucket = ? AND at <= ?");
+  const endWaiting = sql(
+    `UPDATE jobs SET status = 'DENIED', reason = ?, updated_at = ?
+     WHERE approval_id = ? AND status = 'PENDING_APPROVAL' AND NOT (id IS ? AND tenant_id IS ?)`,
+  );
+
+  const apply = (write: Write): void => {
+    switch (write.to) {
+      case "events": {
+        const { at, type, traceId, approvalId, text } = write.event;
+        appendEvent.run(at, type, traceId, approvalId, Buffer.from(text));
+        return;
+      }
+      case "jobs": {
+        const row = write.row;
+        putJob.run(
+          row.id,
+          row.tenantId,
+          row.traceId,
+          row.hash,
+          row.status,
+          row.owner,
+          row.dispatcher,
+          row.approvalId,
+          row.decision,
+          JSON.stringify(row.reason),
+          row.result,
+          row.commitment,
+          row.createdAt,
+          row.updatedAt,
+        );
+        return;
+      }
+      case "approvals": {
+        const row = write.row;
+        putApproval.run(
+          row.id,
+          row.key,
+          row.tenantId,
+          row.jobId,
+          row.traceId,
+          row.jobHash,
+          row.snapshot,
+          row.fingerprint,
+          row.dispatcher,
+          row.state,
+          JSON.stringify(row.requirements),
+          JSON.stringify(row.requesters),
+          row.decision,
+          row.requestedAt,
+          row.expiresAt,
+          row.useWithinMs,
+          row.rejectionStandsMs,
+          row.resolvedAt,
+          row.resolvedBy,
+        );
+        return;
+      }
+      case "votes": {
+        const { approvalId, approverKey, approverId, kind, roles, vote, at } = write.row;
+        putVote.run(approvalId, approverKey, approverId, kind, JSON.stringify(roles), vote, at);
+        return;
+      }
+      case "vault": {
+        const { jobId, tenantId, kind, salt, value } = write.row;
+        putVault.run(jobId, tenantId, kind, salt, value);
+        return;
+      }
+      case "policies": {
+        putPolicy.run(write.row.epoch, write.row.snapshot, write.row.document, write.at);
+        return;
+      }
+      case "owners": {
+        const { id, pid, realm, started, leaseUntil } = write.row;
+        putOwner.run(id, pid, realm, started, leaseUntil);
+        return;
+      }
+      case "owners_gone": {
+        dropOwner.run(write.id);
+        return;
+      }
+      case "limits": {
+        dropPlaces.run(write.bucket, write.keepAfter);
+        takePlace.run(write.bucket, write.at);
+        return;
+      }
+      case "waiting": {
+        const { approvalId, except, reason, at } = write;
+        endWaiting.run(JSON.stringify(reason), at, approvalId, except?.id ?? null, except?.tenantId ?? null);
+        return;
+      }
+    }
+  };
+
+  return {
+    policyHead: () => one(policyHead.get(), headOf),
+    activePolicy: () => one(activePolicy.get(), policyOf),
+    head: () => {
+      const row = head.get();
+      return { seq: Number(row?.seq ?? 0), at: Number(row?.at ?? 0) };
+    },
+    owners: () => owners.all().map(ownerOf),
+    job: (tenantId, id) => one(job.get(id, tenantId), jobOf),
+    jobsOfId: (id) => jobsOfId.all(id).map(jobOf),
+    runningJobs: () => runningJobs.all().map(jobOf),
+    jobsAfter: ({ id, tenantId }, tenant, status, limit) =>
+      jobsAfter.all({ id, tenantAfter: tenantId, tenant, status, limit }).map(jobOf),
+    approval: (id) => one(approval.get(id), approvalOf),
+    latestApproval: (key) => one(latestApproval.get(key), approvalOf),
+    approvalsAfter: (after, tenant, states, limit) =>
+      approvalsAfter.all({ after, tenant, states: JSON.stringify(states), limit }).map(approvalOf),
+    votes: (approvalId) => votes.all(approvalId).map(voteOf),
+    vault: (tenantId, jobId) =>
+      new Map(vault.all(jobId, tenantId).map((row) => [row.kind as VaultKind, row.value as string])),
+    output: (tenantId, jobId) => (output.get(jobId, tenantId)?.value as string | undefined) ?? null,
+    nthLatest: (bucket, since, n) => (nthLatest.get(bucket, since, n - 1)?.at as number | undefined) ?? null,
+    eventsAfter: (seq, limit) => eventsAfter.all(seq, limit).map(eventOf),
+    timelineAfter: (traceId, seq, limit) => timelineAfter.all({ trace: traceId, after: seq, limit }).map(eventOf),
+    apply,
+  };
+}
+
+function one<T>(row: Row | undefined, read: (row: Row) => T): T | null {
+  return row === undefined ? null : read(row);
+}
+
+function headOf(row: Row): PolicyHead {
+  return { epoch: row.epoch as number, snapshot: row.snapshot as string };
+}
+
+function policyOf(row: Row): ActivePolicy {
+  return { epoch: row.epoch as number, snapshot: row.snapshot as string, document: row.document as string };
+}
+
+function ownerOf(row: Row): OwnerRow {
+  return {
+    id: row.id as string,
+    pid: row.pid as number,
+    realm: row.realm as string,
+    started: row.started as string,
+    leaseUntil: row.lease_until as number,
+  };
+}
+
+function jobOf(row: Row): JobRow {
+  return {
+    tenantId: row.tenant_id as string,
+    id: row.id as string,
+    traceId: row.trace_id as string,
+    hash: row.hash as string,
+    status: row.status as OutcomeStatus,
+    owner: row.owner as string | null,
+    dispatcher: row.dispatcher as string,
+    approvalId: row.approval_id as string | null,
+    decision: row.decision as string | null,
+    reason: JSON.parse(row.reason as string) as Reason,
+    result: row.result as string | null,
+    commitment: row.commitment as string,
+    createdAt: row.created_at as number,
+    updatedAt: row.updated_at as number,
+  };
+}
+
+function approvalOf(row: Row): ApprovalRow {
+  return {
+    id: row.id as string,
+    key: row.key as string,
+    tenantId: row.tenant_id as string,
+    jobId: row.job_id as string,
+    traceId: row.trace_id as string,
+    jobHash: row.job_hash as string,
+    snapshot: row.snapshot as string,
+    fingerprint: row.fingerprint as string,
+    dispatcher: row.dispatcher as string,
+    state: row.state as ApprovalState,
+    requirements: JSON.parse(row.requirements as string) as ApprovalRow["requirements"],
+    requesters: JSON.parse(row.requesters as string) as string[],
+    decision: row.decision as string,
+    requestedAt: row.requested_at as number,
+    expiresAt: row.expires_at as number,
+    useWithinMs: row.use_within_ms as number,
+    rejectionStandsMs: row.rejection_stands_ms as number,
+    resolvedAt: row.resolved_at as number | null,
+    resolvedBy: row.resolved_by as string | null,
+  };
+}
+
+function voteOf(row: Row): VoteRow {
+  return {
+    approvalId: row.approval_id as string,
+    approverId: row.approver_id as string,
+    approverKey: row.approver_key as string,
+    kind: row.kind as VoteRow["kind"],
+    roles: JSON.parse(row.roles as string) as string[],
+    vote: row.vote as VoteRow["vote"],
+    at: row.at as number,
+  };
+}
+
+function eventOf(row: Row): LoggedEvent {
+  const text = Buffer.from(row.bytes as Uint8Array).toString("utf8");
+  return {
+    seq: row.seq as number,
+    type: row.type as EventType,
+    at: row.at as number,
+    traceId: row.trace_id as string | null,
+    approvalId: row.approval_id as string | null,
+    text,
+    body: JSON.parse(text) as JsonObject,
+  };
+}
