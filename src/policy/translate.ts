@@ -1,0 +1,118 @@
+import type { PolicyIssue } from "../errors.js";
+import { nearest } from "../nearest.js";
+import { type Locate, type Path, pointer, quoted } from "./source.js";
+import type { SchemaError } from "./validate-document.generated.js";
+
+/** What the schema's validator found, in words for people, with places. */
+export function translate(errors: readonly SchemaError[], locate: Locate): readonly PolicyIssue[] {
+  return errors.map((error) => translateOne(error, parsePointer(error.instancePath), locate));
+}
+
+function translateOne(error: SchemaError, path: Path, locate: Locate): PolicyIssue {
+  const issue = (
+    code: string,
+    message: string,
+    help?: string,
+    at: Path = path,
+    part: "key" | "value" = "value",
+  ): PolicyIssue => ({
+    code,
+    message,
+    ...(help === undefined ? {} : { help }),
+    path: pointer(at),
+    ...locate(at, part),
+  });
+  const name = nameOf(path);
+  const { description } = error.parentSchema;
+  switch (error.keyword) {
+    case "additionalProperties": {
+      const key = error.params.additionalProperty as string;
+      const known = Object.keys(error.parentSchema.properties as object);
+      const where = path.length === 0 ? "" : ` in ${name}`;
+      return issue("key_unknown", `unknown key ${quoted(key)}${where}`, suggest(key, known), [...path, key], "key");
+    }
+    case "required": {
+      const key = error.params.missingProperty as string;
+      return issue("key_missing", `${name} must have \`${key}\``);
+    }
+    case "enum": {
+      const allowed = (error.schema as readonly unknown[]).map(String);
+      if (typeof error.data !== "string")
+        return issue("type_wrong", `${name} must be ${listed(allowed)}, not ${kindOf(error.data)}`);
+      return issue("word_unknown", `${name} cannot be ${quoted(error.data)}`, suggest(error.data, allowed));
+    }
+    case "type": {
+      const wanted = [error.schema as string | readonly string[]].flat().map((type) => TYPE_WORDS.get(type) ?? type);
+      const scalar = ["boolean", "number"].includes(typeof error.data) && wanted.includes("a string");
+      return issue(
+        "type_wrong",
+        `${name} must be ${orList(wanted)}, not ${kindOf(error.data)}`,
+        scalar ? "put it in quotes" : undefined,
+      );
+    }
+    case "pattern":
+      return issue("value_invalid", `${quoted(error.data as string)} in ${name} must be ${String(description)}`);
+    case "minItems":
+      return issue("list_empty", `${name} must not be an empty list`);
+    case "minProperties":
+      if (path.at(-1) === "match")
+        return issue("match_empty", "`match` must not be empty", 'to match every job write `topics: ["**"]`');
+      return issue("map_empty", `${name} must not be empty`);
+    case "exclusiveMinimum":
+      return issue("value_invalid", `${name} must be more than ${String(error.schema)}`);
+    case "minimum":
+      return issue("value_invalid", `${name} must be at least ${String(error.schema)}`);
+    case "maximum":
+      return issue("value_invalid", `${name} must be at most ${String(error.schema)}`);
+    default:
+      return issue("value_invalid", `${name} is not valid (${error.keyword})`);
+  }
+}
+
+const TYPE_WORDS = new Map([
+  ["string", "a string"],
+  ["number", "a number"],
+  ["integer", "a whole number"],
+  ["array", "a list"],
+  ["object", "a map"],
+]);
+
+function kindOf(value: unknown): string {
+  if (value === null) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a map";
+  if (typeof value === "string") return "a string";
+  return quoted(String(value));
+}
+
+/** The last key on the way: lists have no name of their own. */
+function nameOf(path: Path): string {
+  const last = path.findLast((token) => typeof token === "string");
+  if (last === undefined) return "the policy";
+  if (typeof path.at(-1) === "string") return quoted(last as string);
+  if (path.length === 2 && last === "rules") return "a rule";
+  if (path.length === 2 && last === "outputs") return "an output rule";
+  return `an item of ${quoted(last as string)}`;
+}
+
+function suggest(word: string, known: readonly string[]): string {
+  const meant = nearest(word, known);
+  return meant === undefined ? `use ${listed(known)}` : `did you mean \`${meant}\`?`;
+}
+
+function listed(words: readonly string[]): string {
+  return orList(words.map((word) => `\`${word}\``));
+}
+
+function orList(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
+
+/** List positions come out as numbers: the schema has no map whose keys matter here and look like one, but labels. */
+function parsePointer(text: string): Path {
+  const tokens = text
+    .split("/")
+    .slice(1)
+    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return tokens.map((token, index) => (/^\d+$/.test(token) && tokens[index - 1] !== "labels" ? Number(token) : token));
+}
