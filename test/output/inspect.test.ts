@@ -1,0 +1,383 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { OutputRule } from "../../src/outcome.js";
+import { decodeOutput } from "../../src/output/decode.js";
+import { encodeOutput } from "../../src/output/encode.js";
+import { type Inspection, inspectOutput } from "../../src/output/inspect.js";
+import { ALL, keyBlock, type Planted, SECRETS } from "./planted.js";
+
+const redactAll: OutputRule = { ruleId: "clean", detect: ["secrets", "pii"], action: "redact" };
+const withholdSecrets: OutputRule = { ruleId: "hold", detect: ["secrets"], action: "quarantine" };
+
+function cleared(inspection: Inspection): unknown {
+  if (inspection.verdict !== "clear") throw new Error(inspection.message);
+  expect(decodeOutput(inspection.output.encoded)).toStrictEqual(inspection.output.value);
+  return inspection.output.value;
+}
+
+/** Everything of an inspection that may be shown, Maps, Sets and all, as one text. */
+function shown(inspection: Inspection): string {
+  const { findings } = inspection;
+  const rest =
+    inspection.verdict === "clear"
+      ? [encodeOutput(inspection.output.value), inspection.output.encoded]
+      : [inspection.message];
+  return JSON.stringify([findings, ...rest]).replaceAll("\\\\", "\\");
+}
+
+/** What a secret looks like wherever JSON text is shown. */
+function traces(secret: string): readonly string[] {
+  return secret.split("\n").filter((line) => line.length > 3);
+}
+
+function expectNoTrace(inspection: Inspection, secret: string): void {
+  const text = shown(inspection);
+  for (const trace of traces(secret)) expect(text).not.toContain(trace);
+}
+
+function pick(kind: string): Planted {
+  const planted = ALL.find((candidate) => candidate.kind === kind);
+  if (planted === undefined) throw new Error(kind);
+  return planted;
+}
+
+const address = "dana@example.com";
+const other = "kim@example.com";
+
+describe("clear output", () => {
+  test("output without hits comes back as a copy, with its recorded form and no findings", () => {
+    const value = { rows: [{ id: 1, when: new Date(0) }], total: 1n };
+    const inspection = inspectOutput(value, [redactAll]);
+    expect(inspection).toStrictEqual({
+      verdict: "clear",
+      output: { value, encoded: encodeOutput(value) },
+      findings: [],
+    });
+    expect(cleared(inspection)).not.toBe(value);
+  });
+
+  test("undefined, what most functions return, is clear", () => {
+    expect(inspectOutput(undefined, [redactAll])).toStrictEqual({
+      verdict: "clear",
+      output: { value: undefined, encoded: '{"$gate.undefined":true}' },
+      findings: [],
+    });
+  });
+
+  test("without rules nothing is looked for", () => {
+    expect(cleared(inspectOutput({ address }, []))).toEqual({ address });
+  });
+
+  test("only what a rule asks for is looked for", () => {
+    const rule: OutputRule = { ruleId: "keys", detect: ["secrets"], action: "redact" };
+    expect(cleared(inspectOutput({ address }, [rule]))).toEqual({ address });
+  });
+});
+
+describe("redaction", () => {
+  test("hits are replaced in values and keys, at every depth, and the shape is kept", () => {
+    const value = {
+      note: `write to ${address}, or ${other}!`,
+      list: [1, [address]],
+      [address]: { inner: true },
+      map: new Map<unknown, unknown>([
+        [address, 1],
+        [{ owner: address }, new Set([address, 5])],
+      ]),
+    };
+    const inspection = inspectOutput(value, [redactAll]);
+    expect(cleared(inspection)).toStrictEqual({
+      note: "write to [REDACTED:email], or [REDACTED:email]!",
+      list: [1, ["[REDACTED:email]"]],
+      "[REDACTED:email]": { inner: true },
+      map: new Map<unknown, unknown>([
+        ["[REDACTED:email]", 1],
+        [{ owner: "[REDACTED:email]" }, new Set(["[REDACTED:email]", 5])],
+      ]),
+    });
+    const found = (path: string, length = address.length) => ({
+      kind: "email",
+      path,
+      length,
+      ruleId: "clean",
+      action: "redact",
+    });
+    expect(inspection.findings).toEqual([
+      found("/[REDACTED:email]#key"),
+      found("/note"),
+      found("/note", other.length),
+      found("/list/1/0"),
+      found("/map/[REDACTED:email]#key"),
+      found("/map/1/owner#key"),
+      found("/map/1/0"),
+    ]);
+  });
+
+  test("the caller's value is not changed", () => {
+    const value = { list: [address], map: new Map([[address, new Set([address])]]) };
+    inspectOutput(value, [redactAll]);
+    expect(value).toStrictEqual({ list: [address], map: new Map([[address, new Set([address])]]) });
+  });
+
+  test("keys that become equal are numbered and lose no value", () => {
+    const value = { [address]: 1, [other]: 2, "[REDACTED:email]#2": 3, [`<${address}>`]: 4, "[REDACTED:email]": 5 };
+    expect(cleared(inspectOutput(value, [redactAll]))).toStrictEqual({
+      "[REDACTED:email]#3": 1,
+      "[REDACTED:email]#4": 2,
+      "[REDACTED:email]#2": 3,
+      "<[REDACTED:email]>": 4,
+      "[REDACTED:email]": 5,
+    });
+    // The control: replacing in the JSON text keeps the last of them only.
+    const naive = JSON.parse(JSON.stringify(value).replaceAll(/[\w.]+@[\w.]+/g, "[REDACTED:email]"));
+    expect(Object.keys(naive)).toHaveLength(3);
+  });
+
+  test("keys of Maps and members of Sets that become equal are numbered too", () => {
+    const value = [
+      new Map([
+        [address, 1],
+        [other, 2],
+      ]),
+      new Set([address, other, 3]),
+    ];
+    expect(cleared(inspectOutput(value, [redactAll]))).toStrictEqual([
+      new Map([
+        ["[REDACTED:email]", 1],
+        ["[REDACTED:email]#2", 2],
+      ]),
+      new Set(["[REDACTED:email]", "[REDACTED:email]#2", 3]),
+    ]);
+  });
+
+  test("a key block with quotes and line breaks leaves valid data behind", () => {
+    const block = keyBlock("RSA PRIVATE KEY");
+    const value = { file: `a "quoted" line\n${block}\nb` };
+    expect(cleared(inspectOutput(value, [redactAll]))).toEqual({ file: 'a "quoted" line\n[REDACTED:private_key]\nb' });
+    // The control: an open block redacted in the JSON text takes the closing quote with it.
+    const open = JSON.stringify({ file: block.slice(0, 60), next: 1 });
+    expect(() => JSON.parse(open.replace(/-----BEGIN [^]*/, "[REDACTED]"))).toThrow(SyntaxError);
+    expect(cleared(inspectOutput({ file: block.slice(0, 60), next: 1 }, [redactAll]))).toEqual({
+      file: "[REDACTED:private_key]",
+      next: 1,
+    });
+  });
+
+  test("hits that overlap become one replacement, and each is a finding", () => {
+    const { secret } = pick("jwt");
+    const inspection = inspectOutput(`Authorization: Bearer ${secret}@example.com ok`, [redactAll]);
+    expect(cleared(inspection)).toBe("Authorization: Bearer [REDACTED:email] ok");
+    expect(inspection.findings.map(({ kind }) => kind)).toEqual(["bearer_token", "jwt", "email"]);
+  });
+
+  test("a secret is known by the name of its field", () => {
+    const { secret } = pick("aws_secret_access_key");
+    const value = {
+      SecretAccessKey: secret,
+      token: secret,
+      headers: new Map([["authorization", "Bearer abc"]]),
+    };
+    expect(cleared(inspectOutput(value, [redactAll]))).toStrictEqual({
+      SecretAccessKey: "[REDACTED:aws_secret_access_key]",
+      token: secret,
+      headers: new Map([["authorization", "Bearer [REDACTED:bearer_token]"]]),
+    });
+  });
+
+  test("an own key `__proto__` stays data", () => {
+    const value: unknown = JSON.parse(`{"__proto__":{"mail":"${address}"}}`);
+    const output = cleared(inspectOutput(value, [redactAll])) as object;
+    expect(JSON.stringify(output)).toBe('{"__proto__":{"mail":"[REDACTED:email]"}}');
+    expect(Object.getPrototypeOf(output)).toBe(Object.prototype);
+  });
+
+  test("lone surrogates and long keys leave findings that canonical JSON can hold", () => {
+    const inspection = inspectOutput({ [`\ud800${"k".repeat(400)}`]: address }, [redactAll]);
+    const [finding] = inspection.findings;
+    expect(finding?.path).toBe(`/\ufffd${"k".repeat(127)}...`);
+  });
+
+  test("after redaction a second inspection finds nothing and changes nothing (property)", () => {
+    const fragment = fc.oneof(
+      fc.constantFrom(...ALL.map(({ text }) => text)),
+      fc.constantFrom("bearer ", "AccountKey=", "secret key: ", "@", ".", "-----", "eyJ", " "),
+      fc.string({ maxLength: 6 }),
+    );
+    const text = fc.array(fragment, { maxLength: 5 }).map((parts) => parts.join(""));
+    const data = fc.oneof(text, fc.array(text), fc.dictionary(text, text), fc.dictionary(text, fc.array(text)));
+    fc.assert(
+      fc.property(data, (value) => {
+        const once = cleared(inspectOutput(value, [redactAll]));
+        const again = inspectOutput(once, [redactAll]);
+        expect(again.findings).toEqual([]);
+        expect(cleared(again)).toStrictEqual(once);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("a secret planted anywhere", () => {
+  const places: readonly (readonly [string, (text: string) => unknown])[] = [
+    ["as the whole output", (text) => text],
+    ["in a value", (text) => ({ a: { b: [1, `x ${text}`] } })],
+    ["in a key", (text) => ({ a: [{ [text]: 1 }] })],
+    ["in a key above another value", (text) => ({ [text]: { [`2 ${text}`]: text } })],
+    ["in a key of a Map", (text) => new Map([[text, new Map([[`y ${text}`, text]])]])],
+    ["in an object that is a key of a Map", (text) => new Map([[{ [text]: text }, 1]])],
+    ["in a Set", (text) => new Set([text, `${text} `])],
+    ["in a list in a Set in a Map", (text) => new Map([[1, new Set([[text]])]])],
+    ["in bytes", (text) => ({ file: Buffer.from(`before ${text}`) })],
+    // A URL is looked at as it is written: what percent-encoding hides is not seen.
+    ["in a URL", (text) => (/[^\w.@:/=+-]/.test(text) ? text : [new URL(`https://example.com/?${text}`)])],
+    ["beside what is not plain data", (text) => ({ text, hook: () => text })],
+    ["in the way to what is not plain data", (text) => ({ [text]: [Symbol(text)] })],
+    ["in the way through a Map to what is not plain data", (text) => new Map([[text, () => text]])],
+    [
+      "in the way to what is too deep",
+      (text) => JSON.parse(`{${JSON.stringify(text)}:`.repeat(70) + "1" + "}".repeat(70)),
+    ],
+  ];
+  const rules = [redactAll, { ...redactAll, ruleId: "both", action: "quarantine" as const }];
+
+  test.each(places)("%s, it is in nothing that an inspection shows", (_, plant) => {
+    for (const { secret, text } of ALL) {
+      for (const rule of rules) {
+        const inspection = inspectOutput(plant(text), [rule]);
+        expectNoTrace(inspection, secret);
+      }
+    }
+  });
+
+  test("and where a value is plain it is always found (property)", () => {
+    fc.assert(
+      fc.property(
+        fc.jsonValue(),
+        fc.constantFrom(...ALL),
+        fc.constantFrom(...places.slice(0, 8)),
+        (around, { secret, kind, text }, [, plant]) => {
+          const inspection = inspectOutput([around, { deep: plant(text) }], [redactAll]);
+          expect(inspection.findings.some((finding) => finding.kind === kind)).toBe(true);
+          expect(inspection.verdict).toBe("clear");
+          expectNoTrace(inspection, secret);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test("a naive redactor fails the same check (control)", () => {
+    const naive = (value: unknown): string =>
+      JSON.stringify(value, (_, item) => (typeof item === "string" ? item.replaceAll(address, "[REDACTED]") : item));
+    expect(naive({ a: address })).not.toContain(address);
+    expect(naive({ [address]: 1 })).toContain(address);
+    expect(naive({ toJSON: () => ({ [address]: 1 }) })).toContain(address);
+    expect(naive(new Map([[1, "kept"]]))).toBe("{}");
+  });
+});
+
+describe("quarantine", () => {
+  test("a hit under a quarantine rule withholds the whole output and holds it for the vault", () => {
+    const { text, secret } = pick("stripe_key");
+    const value = { note: address, list: ["fine", text] };
+    const inspection = inspectOutput(value, [redactAll, withholdSecrets]);
+    expect(inspection).toEqual({
+      verdict: "quarantine",
+      findings: [
+        { kind: "email", path: "/note", length: address.length, ruleId: "clean", action: "redact" },
+        { kind: "stripe_key", path: "/list/1", length: secret.length, ruleId: "hold", action: "quarantine" },
+      ],
+      message: "output rule `hold` withheld the output: stripe_key at `/list/1`",
+      held: encodeOutput(value),
+    });
+  });
+
+  test("a hit in bytes withholds the output, since bytes cannot be redacted", () => {
+    const value = { file: Buffer.from(`\u00ff${pick("npm_token").text}`, "latin1") };
+    expect(inspectOutput(value, [redactAll])).toEqual({
+      verdict: "quarantine",
+      findings: [{ kind: "npm_token", path: "/file", length: 40, ruleId: "clean", action: "quarantine" }],
+      message: "output rule `clean` withheld the output: npm_token at `/file`",
+      held: encodeOutput({ file: new Uint8Array(value.file) }),
+    });
+    expect(cleared(inspectOutput(Buffer.from("harmless"), [redactAll]))).toEqual(
+      new Uint8Array(Buffer.from("harmless")),
+    );
+  });
+
+  test("a hit in a URL withholds the output", () => {
+    const inspection = inspectOutput([new URL(`https://example.com/?to=${address}`)], [redactAll]);
+    expect(inspection).toMatchObject({
+      verdict: "quarantine",
+      message: "output rule `clean` withheld the output: email at `/0`",
+    });
+  });
+
+  test("what is not plain data is withheld with the way to it, keys redacted", () => {
+    expect(inspectOutput({ [address]: [{ "a/b~c": () => 1 }] }, [redactAll])).toEqual({
+      verdict: "quarantine",
+      findings: [],
+      message: "the output is not plain data: a function at `/[REDACTED:email]/0/a~1b~0c`",
+      held: null,
+    });
+    expect(inspectOutput(Promise.resolve(1), [])).toMatchObject({
+      message: "the output is not plain data: a Promise",
+      held: null,
+    });
+  });
+
+  test("what is over a cap is withheld, rather than scanned in part", () => {
+    expect(inspectOutput(`${"x".repeat(8 * 1024 * 1024)}${address}`, [redactAll])).toEqual({
+      verdict: "quarantine",
+      findings: [],
+      message: "the output is over a limit: more than 8388608 characters and bytes of content",
+      held: null,
+    });
+  });
+
+  test("1,000 findings are redacted and one more withholds the output", () => {
+    const many = Array.from({ length: 1_000 }, (_, index) => `user${index}@example.com`);
+    expect(cleared(inspectOutput(many, [redactAll]))).toEqual(many.map(() => "[REDACTED:email]"));
+    for (const value of [[...many, address], [...many, address].join(" ")]) {
+      const inspection = inspectOutput(value, [redactAll]);
+      expect(inspection).toMatchObject({
+        verdict: "quarantine",
+        message: "the output is over a limit: more than 1000 findings",
+        held: encodeOutput(value),
+      });
+      expect(shown(inspection)).not.toContain("example.com");
+    }
+  });
+
+  test("a detector that fails withholds the output", () => {
+    const broken = { ruleId: "new", detect: ["streams" as never], action: "redact" } as const;
+    expect(inspectOutput({ a: 1 }, [redactAll, broken])).toEqual({
+      verdict: "quarantine",
+      findings: [],
+      message: "a detector failed, so the output was not inspected",
+      held: '{"a":1}',
+    });
+    expect(inspectOutput({ a: () => 1 }, [broken])).toMatchObject({
+      message: "the output is not plain data: a function at `a place that cannot be shown`",
+    });
+  });
+
+  test("where two rules look for the same, the one that withholds acts, in either order", () => {
+    const redactSecrets: OutputRule = { ...redactAll, detect: ["secrets"] };
+    for (const rules of [
+      [redactSecrets, withholdSecrets],
+      [withholdSecrets, redactSecrets],
+    ]) {
+      const inspection = inspectOutput(pick("npm_token").text, rules);
+      expect(inspection).toMatchObject({ verdict: "quarantine", findings: [{ ruleId: "hold" }] });
+    }
+  });
+
+  test("every kind of secret is withheld whole", () => {
+    for (const { kind, text } of SECRETS) {
+      const inspection = inspectOutput({ text }, [withholdSecrets]);
+      expect(inspection.verdict, kind).toBe("quarantine");
+      expect(inspection.findings.map((finding) => finding.kind)).toContain(kind);
+    }
+  });
+});
