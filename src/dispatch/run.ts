@@ -1,0 +1,155 @@
+import { isNoEffectError } from "../errors.js";
+import type { AdmittedJob } from "../job/job.js";
+import type { Constraints } from "../outcome.js";
+import type { Dispatch } from "./dispatcher.js";
+import type { Permit } from "./permit.js";
+
+/** One call of the dispatch function, as the record holds it. */
+export interface Attempt {
+  /** 1 for the first. */
+  readonly attempt: number;
+  readonly ended: "returned" | "threw" | "no_effect" | "timed_out";
+  /** Milliseconds on the monotonic clock. */
+  readonly durationMs: number;
+}
+
+/** How a function ended. */
+export type Ending =
+  | { readonly kind: "returned"; readonly value: unknown }
+  | { readonly kind: "threw"; readonly error: unknown };
+
+/** How all attempts together ended. */
+export type RunEnd = (Ending | { readonly kind: "timed_out" }) & { readonly attempts: readonly Attempt[] };
+
+/** One claimed job on its way through its dispatch function. */
+export interface Run {
+  readonly job: AdmittedJob;
+  readonly dispatch: Dispatch;
+  readonly constraints: Constraints;
+  readonly idempotencyKey: string;
+  readonly permitFor: (attempt: number) => Permit;
+  /** The caller's own wish to stop; it is passed on, and ends retrying. */
+  readonly signal: AbortSignal | undefined;
+  /** Milliseconds on a clock that never goes back. */
+  readonly monotonic: () => number;
+  /** Asked before each further attempt: false ends the run with the error at hand. */
+  readonly mayRetry: (nextAttempt: number) => Promise<boolean>;
+  /** Told how a function ended that was no longer waited for. */
+  readonly onLate: (ending: Ending, attempt: number) => void;
+}
+
+/** The longest pause before attempt n + 1 is this times 2^n, up to the cap. */
+const BACKOFF_BASE_MS = 50;
+const BACKOFF_CAP_MS = 5_000;
+
+/**
+ * Calls the dispatch function, again only after an error that says it had no effect, and never past the run time.
+ * The run time is total. When it is over the signal is aborted and the function is no longer waited for:
+ * what it still does is told to `onLate`, and nothing of it is answered here.
+ */
+export async function runAttempts(run: Run): Promise<RunEnd> {
+  const budgetMs = (run.constraints.maxRuntimeSec ?? Number.POSITIVE_INFINITY) * 1_000;
+  const retries = run.constraints.maxRetries ?? 0;
+  const startedAt = run.monotonic();
+  const left = (): number => budgetMs - (run.monotonic() - startedAt);
+  const attempts: Attempt[] = [];
+
+  for (let attempt = 1; ; attempt += 1) {
+    const began = run.monotonic();
+    const ending = await callOnce(run, attempt, left());
+    const durationMs = run.monotonic() - began;
+    if (ending.kind === "timed_out") {
+      attempts.push({ attempt, ended: "timed_out", durationMs });
+      return { kind: "timed_out", attempts };
+    }
+    const retriable = ending.kind === "threw" && isNoEffectError(ending.error);
+    attempts.push({ attempt, ended: retriable ? "no_effect" : ending.kind, durationMs });
+    if (!retriable || attempt > retries || gaveUp(run)) return { ...ending, attempts };
+    const pauseMs = Math.random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt);
+    if (pauseMs >= left()) return { ...ending, attempts };
+    await pause(pauseMs, run.signal);
+    if (gaveUp(run) || !(await run.mayRetry(attempt + 1))) return { ...ending, attempts };
+  }
+}
+
+function gaveUp(run: Run): boolean {
+  return run.signal?.aborted === true;
+}
+
+async function callOnce(run: Run, attempt: number, budgetMs: number): Promise<Ending | { readonly kind: "timed_out" }> {
+  const stop = new AbortController();
+  const passOn = (): void => stop.abort(run.signal?.reason);
+  if (run.signal?.aborted === true) passOn();
+  else run.signal?.addEventListener("abort", passOn, { once: true });
+
+  const startedAt = run.monotonic();
+  const isOver = (): boolean => run.monotonic() - startedAt >= budgetMs;
+  let late = false;
+  const called = call(run, attempt, stop.signal).then((ending) => {
+    // A function that held the event loop past its time ends before the timer could fire: that is late as well.
+    if (!late && !isOver()) return ending;
+    run.onLate(ending, attempt);
+    return { kind: "timed_out" } as const;
+  });
+  const timer = timeout(budgetMs);
+  try {
+    return await Promise.race([
+      called,
+      timer.over.then(() => {
+        late = true;
+        stop.abort(new DOMException("the run time is over", "TimeoutError"));
+        return { kind: "timed_out" } as const;
+      }),
+    ]);
+  } finally {
+    timer.clear();
+    run.signal?.removeEventListener("abort", passOn);
+  }
+}
+
+/** Every way a function can end, as a value: it may throw at once, reject, or answer. */
+async function call(run: Run, attempt: number, signal: AbortSignal): Promise<Ending> {
+  const context = Object.freeze({
+    signal,
+    permit: run.permitFor(attempt),
+    constraints: run.constraints,
+    attempt,
+    idempotencyKey: run.idempotencyKey,
+    traceId: run.job.traceId,
+  });
+  try {
+    return { kind: "returned", value: await run.dispatch(run.job, context) };
+  } catch (error) {
+    return { kind: "threw", error };
+  }
+}
+
+/** The longest delay a timer of this platform takes; a longer one would fire at once. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+function timeout(ms: number): { readonly over: Promise<void>; readonly clear: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    if (ms === Number.POSITIVE_INFINITY) return;
+    const arm = (left: number): void => {
+      timer = setTimeout(
+        () => (left > MAX_TIMER_MS ? arm(left - MAX_TIMER_MS) : resolve()),
+        Math.min(left, MAX_TIMER_MS),
+      );
+    };
+    arm(Math.max(0, ms));
+  });
+  return { over, clear: () => clearTimeout(timer) };
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}

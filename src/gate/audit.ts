@@ -1,0 +1,96 @@
+import { pageLimit } from "../approvals.js";
+import { describeEvent } from "../evidence/describe.js";
+import type { EventType } from "../evidence/event.js";
+import type { JsonObject } from "../outcome.js";
+import type { LoggedEvent } from "../store/port.js";
+import type { Core } from "./core.js";
+import { refuseUnknown } from "./options.js";
+
+/** One event of the log, as read back. */
+export interface AuditEvent {
+  /** Position in the log, from 1, without gaps. */
+  readonly seq: number;
+  readonly type: EventType;
+  /** Milliseconds since 1970-01-01T00:00:00Z. */
+  readonly at: number;
+  readonly traceId: string | null;
+  readonly approvalId: string | null;
+  /** The exact recorded bytes, as text. */
+  readonly text: string;
+  /** The same, parsed. Keys are those of the record. */
+  readonly body: JsonObject;
+}
+
+/** One event of a timeline, with what stands beside the log. */
+export interface TimelineEntry extends AuditEvent {
+  /** One line for people, display-safe: no control, bidi or zero-width character stands in it. */
+  readonly summary: string;
+  /** The note of a vote, where one was given and not erased. */
+  readonly note: string | null;
+}
+
+/** All events of one trace, and of every approval its jobs joined, in order. */
+export interface Timeline {
+  readonly traceId: string;
+  readonly entries: readonly TimelineEntry[];
+}
+
+/** Reads the evidence. */
+export interface Audit {
+  /** Everything about one trace id. Empty when the trace is unknown. */
+  readonly timeline: (traceId: string) => Promise<Timeline>;
+  /** The log in order, in pages. `limit`: 1 to 1,000, default 100. */
+  readonly events: (options?: {
+    readonly after?: string;
+    readonly limit?: number;
+  }) => Promise<{ readonly items: readonly AuditEvent[]; readonly next: string | null }>;
+}
+
+/** The evidence of one gate. */
+export function createAudit(core: Core): Audit {
+  const timelineEvents = async (traceId: string): Promise<readonly LoggedEvent[]> => {
+    const all: LoggedEvent[] = [];
+    let after: string | null = null;
+    do {
+      const page = await core.store.page({ kind: "timeline", traceId, after, limit: 1_000 });
+      all.push(...(page.events ?? []));
+      after = page.next;
+    } while (after !== null);
+    return all;
+  };
+
+  const notesOf = async (approvalIds: ReadonlySet<string>): Promise<ReadonlyMap<string, string>> => {
+    const notes = new Map<string, string>();
+    for (const id of approvalIds) {
+      const { approvals = [] } = await core.store.read({ kind: "approval", id });
+      for (const { row, votes, vault } of approvals) {
+        for (const { approverId, approverKey } of votes) {
+          const note = vault.get(`note:${row.id}:${approverKey}`);
+          if (note !== undefined) notes.set(`${row.id} ${approverId}`, note);
+        }
+      }
+    }
+    return notes;
+  };
+
+  return {
+    timeline: async (traceId) => {
+      if (typeof traceId !== "string" || traceId === "") throw new TypeError("a timeline needs a trace id");
+      const events = await timelineEvents(traceId);
+      const voted = events.filter(({ type }) => type === "approval.voted");
+      const notes = await notesOf(new Set(voted.flatMap(({ approvalId }) => approvalId ?? [])));
+      const entries = events.map((event) => {
+        const approver = event.body.approver as JsonObject | undefined;
+        const note = notes.get(`${event.approvalId} ${String(approver?.id)}`) ?? null;
+        return Object.freeze({ ...event, note, summary: describeEvent(event.type, event.body) });
+      });
+      return Object.freeze({ traceId, entries });
+    },
+    events: async (options = {}) => {
+      refuseUnknown(options, ["after", "limit"], "audit.events");
+      const limit = pageLimit(options.limit);
+      const page = await core.store.page({ kind: "events", after: options.after ?? null, limit });
+      return { items: page.events ?? [], next: page.next };
+    },
+  };
+}

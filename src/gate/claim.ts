@@ -1,0 +1,223 @@
+import { canonicalize } from "../canonical.js";
+import { commit, digest, freshSalt } from "../digest.js";
+import { constrain } from "../dispatch/constrain.js";
+import type { Chosen } from "../dispatch/dispatcher.js";
+import { constraintFacts, decisionFacts, type EventFacts, jobFacts, sealEvent } from "../evidence/event.js";
+import type { Admission } from "../job/admit.js";
+import type { AdmittedJob } from "../job/job.js";
+import type { Constraints, Decision, JsonObject, Limit, Reason } from "../outcome.js";
+import { decideAdmitted } from "../policy/policy.js";
+import { foldIdentity } from "../store/approval-state.js";
+import type { ClaimAnswer, ClaimedLimit, ClaimRequest, Verdict } from "../store/port.js";
+import type { Core, InForce } from "./core.js";
+import { uuidv7 } from "./ids.js";
+
+/** What is asked of the store for one job. */
+export interface Asking {
+  readonly admission: Admission;
+  /** Null when they could not be had: then nothing is decided, and `refusal` says why. */
+  readonly derivedTags: readonly string[] | null;
+  readonly chosen: Chosen;
+  readonly intent: "dispatch" | "evaluate";
+  /** A refusal that is certain before the policy is asked; null when there is none. */
+  readonly refusal: Reason | null;
+  /** Monotonic time at which the gate's own time is over. */
+  readonly deadline: number;
+}
+
+/** What the store answered, with what was decided for it. */
+export interface Asked {
+  readonly answer: Exclude<ClaimAnswer, { readonly status: "policy_changed" }>;
+  readonly decision: Decision | null;
+  readonly constraints: Constraints;
+  readonly inForce: InForce;
+}
+
+/** How often another policy may come between before the job is refused. */
+const ROUNDS = 3;
+
+/** What the record of a refusal may wait for the store at least, in milliseconds, also when the deadline is what refused. */
+const REFUSAL_WAIT_MS = 250;
+
+/** How long a request stays open, an approval may wait for its use, and a rejection stands: the language's defaults. */
+const APPROVAL_SPANS = { expiresInMs: 86_400_000, useWithinMs: 900_000, rejectionStandsMs: 86_400_000 } as const;
+
+/**
+ * Decide, constrain, claim: under one policy from first to last. When the store says that another one came into
+ * force in between, it is adopted and the job decided again; after three rounds the answer is null.
+ */
+export async function decideAndClaim(core: Core, asking: Asking): Promise<Asked | null> {
+  const { admission, derivedTags } = asking;
+  const salt = freshSalt();
+  const commitment = commit(salt, admission.canonical);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const inForce = core.inForce();
+    const decision =
+      derivedTags === null
+        ? null
+        : decideAdmitted(inForce.policy, admission.job, derivedTags, core.settings.declaredTags);
+    const concluded = conclude(core, asking, decision);
+    const request = claimRequest(core, asking, { decision, inForce, salt, commitment, ...concluded });
+    const answer = await core.store.claim(request);
+    if (answer.status !== "policy_changed") {
+      return { answer, decision, constraints: concluded.constraints, inForce };
+    }
+    await core.adopt();
+  }
+  return null;
+}
+
+interface Concluded {
+  readonly verdict: Verdict;
+  readonly constraints: Constraints;
+}
+
+/** What the decision comes to once the gate has looked at what it can enforce and whom it can call. */
+function conclude(core: Core, asking: Asking, decision: Decision | null): Concluded {
+  const none = Object.freeze({});
+  if (decision === null) return { verdict: refusal(asking.refusal ?? INTERNAL), constraints: none };
+  if (decision.type === "DENY" || decision.type === "THROTTLE") {
+    return {
+      verdict: refusal(ruleReason(decision), decision.type === "DENY" ? "DENIED" : "THROTTLED"),
+      constraints: none,
+    };
+  }
+  if (asking.refusal !== null) return { verdict: refusal(asking.refusal), constraints: none };
+  const constrained = constrain(decision, asking.admission.job.constraints, core.settings.maxRuntimeSec);
+  if (!constrained.ok)
+    return { verdict: refusal(unenforceable(decision, constrained.unenforceable)), constraints: none };
+  const { constraints } = constrained;
+  if (decision.type !== "REQUIRE_APPROVAL") return { verdict: { kind: "permit" }, constraints };
+  return { verdict: approval(core, decision, asking.chosen.name), constraints };
+}
+
+const INTERNAL: Reason = { code: "internal_error", message: "the job could not be decided" };
+
+function refusal(reason: Reason, status: "DENIED" | "THROTTLED" = "DENIED"): Verdict {
+  return { kind: "refuse", status, reason };
+}
+
+/** Why the policy said what it said. */
+export function ruleReason(decision: Decision): Reason {
+  const code = decision.ruleId === "@default" ? "no_rule_matched" : "rule_matched";
+  return { code, message: decision.reason, ruleId: decision.ruleId };
+}
+
+function unenforceable(decision: Decision, keys: readonly string[]): Reason {
+  return {
+    code: "constraint_unenforceable",
+    message: `nothing here enforces ${keys.map((key) => `\`${key}\``).join(", ")}, which the policy asks for`,
+    help: "remove the constraint from the rule, or run the job where it is enforced",
+    ruleId: decision.ruleId,
+  };
+}
+
+function approval(core: Core, decision: Decision, dispatcher: string): Verdict {
+  return {
+    kind: "approve",
+    approvalId: uuidv7(core.clock.wall()),
+    fingerprint: fingerprint(decision, dispatcher),
+    requirements: decision.obligations.approvals,
+    reason: { code: "approval_required", message: decision.reason, ruleId: decision.ruleId },
+    ...APPROVAL_SPANS,
+  };
+}
+
+/** What of a decision an approval is given for: its type and obligations, and who will act; not ids, reasons or order. */
+export function fingerprint(decision: Decision, dispatcher: string): string {
+  const { approvals, limits, pools, outputs } = decision.obligations;
+  const sorted = (list: readonly JsonObject[]): readonly string[] => list.map((item) => canonicalize(item)).sort();
+  return digest(
+    "fingerprint",
+    canonicalize({
+      type: decision.type,
+      dispatcher,
+      approvals: sorted(approvals.map(({ quorum }) => ({ quorum }))),
+      limits: sorted(limits.map(({ limit, windowSec, per }) => ({ limit, windowSec, per: [...per].sort() }))),
+      pools: sorted(pools.map(({ maxConcurrent }) => ({ maxConcurrent }))),
+      outputs: sorted(outputs.map(({ detect, action }) => ({ detect: [...detect].sort(), action }))),
+      constraints: JSON.parse(JSON.stringify(decision.constraints)) as JsonObject,
+    }),
+  );
+}
+
+interface Prepared extends Concluded {
+  readonly decision: Decision | null;
+  readonly inForce: InForce;
+  readonly salt: string;
+  readonly commitment: string;
+}
+
+function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequest {
+  const { admission, chosen, intent, derivedTags, deadline } = asking;
+  const { job } = admission;
+  const { decision, verdict, inForce, salt, commitment } = prepared;
+  const now = core.clock.wall();
+  const facts: EventFacts = {
+    ...jobFacts(job, derivedTags ?? [], commitment),
+    decision: decision === null ? null : decisionFacts(decision),
+    epoch: inForce.epoch,
+    constraints: constraintFacts(prepared.constraints),
+    dispatcher: chosen.name,
+    owner: core.ownerId,
+  };
+  const limits = decision === null || verdict.kind === "refuse" ? [] : decision.obligations.limits;
+  return {
+    now,
+    waitMs: Math.max(verdict.kind === "refuse" ? REFUSAL_WAIT_MS : 0, deadline - core.clock.monotonic()),
+    owner: core.ownerId,
+    epoch: inForce.epoch,
+    snapshot: inForce.policy.snapshot,
+    intent,
+    job: {
+      tenantId: job.tenantId,
+      id: job.id,
+      traceId: job.traceId,
+      hash: admission.hash,
+      canonical: admission.canonical,
+      annotations: canonicalize(job.annotations),
+      salt,
+      commitment,
+      named: admission.named,
+      requesters: requestersOf(job),
+    },
+    dispatcher: chosen.name,
+    // Neither a hash nor a tenant holds a space, so no two of these can be taken for each other.
+    approvalKey: `${admission.hash} ${job.tenantId} ${chosen.name}`,
+    verdict,
+    limits: limits.map((limit) => bucketed(limit, job)),
+    decision: decision === null ? null : decisionText(decision),
+    facts,
+    dispatching: verdict.kind === "permit" && intent === "dispatch" ? sealEvent("job.dispatching", now, facts) : null,
+  };
+}
+
+const texts = new WeakMap<Decision, string>();
+
+/** A decision as JSON text. Decisions are frozen and shared by all jobs of a kind, so each is written once. */
+function decisionText(decision: Decision): string {
+  const known = texts.get(decision) ?? JSON.stringify(decision);
+  texts.set(decision, known);
+  return known;
+}
+
+function requestersOf(job: AdmittedJob): readonly string[] {
+  if (job.actor === null) return [];
+  const { id, onBehalfOf } = job.actor;
+  return onBehalfOf === undefined ? [foldIdentity(id)] : [foldIdentity(id), foldIdentity(onBehalfOf)];
+}
+
+/** A job that lacks what a limit counts by shares one bucket with all others that lack it: it never escapes. */
+function bucketed(limit: Limit, job: AdmittedJob): ClaimedLimit {
+  const parts = limit.per.map((per) => [per, keyPart(per, job)]);
+  const bucket = digest("bucket", canonicalize([limit.ruleId, ...parts]));
+  return { ruleId: limit.ruleId, bucket, limit: limit.limit, windowMs: limit.windowSec * 1_000 };
+}
+
+function keyPart(per: string, job: AdmittedJob): string | null {
+  if (per === "tenant") return job.tenantId;
+  if (per === "actor") return job.actor?.id ?? null;
+  if (per === "topic") return job.topic;
+  const name = per.slice("label:".length);
+  return Object.hasOwn(job.labels, name) ? (job.labels[name] ?? null) : null;
+}

@@ -1,0 +1,117 @@
+import type { Dispatchers } from "../dispatch/dispatcher.js";
+import { PolicyError, StoreError } from "../errors.js";
+import type { Json, Outcome } from "../outcome.js";
+import type { Policy } from "../policy/policy.js";
+import { compilePolicy } from "../policy/policy.js";
+import { LEASE_MS } from "../store/owner.js";
+import type { SettleRequest, Store } from "../store/port.js";
+import type { OwnerRow } from "../store/rows.js";
+import type { Clock } from "./clock.js";
+import type { Settings } from "./options.js";
+
+/** The policy that this process decides under, and the epoch that made it so. */
+export interface InForce {
+  readonly policy: Policy;
+  readonly epoch: number;
+}
+
+/** What all parts of one gate share. */
+export interface Core {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly dispatchers: Dispatchers;
+  readonly ownerId: string;
+  /** The policy in force as far as this process knows; the store checks it in every step. */
+  readonly inForce: () => InForce;
+  /** Takes over the policy that the store says is in force. */
+  readonly adopt: () => Promise<void>;
+  /** Makes a policy the one in force for every process on the store. */
+  readonly activate: (policy: Policy, by: string) => Promise<void>;
+  /** Renews the owner's lease when it is about to lapse; a gate whose lease ran out claims nothing until then. */
+  readonly keepLease: () => Promise<void>;
+  /** Jobs that this process runs, by {@link jobKey}. */
+  readonly running: Map<string, Promise<Outcome>>;
+  /** Work that goes on after its caller has an answer: late results. */
+  readonly background: Set<Promise<void>>;
+  /** What was observed and could not be recorded yet. */
+  readonly unsettled: SettleRequest[];
+  readonly isClosed: () => boolean;
+}
+
+/** A job within its process. */
+export function jobKey(tenantId: string, id: string): string {
+  return `${id} ${tenantId}`;
+}
+
+/** How long a step that records what has happened already may wait for the store, in milliseconds. */
+export const SETTLE_WAIT_MS = 10_000;
+
+/** What {@link createCore} needs besides what it makes. */
+export interface CoreParts {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly dispatchers: Dispatchers;
+  readonly owner: OwnerRow;
+  readonly isClosed: () => boolean;
+}
+
+/** Ties the parts of a gate together. Nothing is in force until `activate` or `adopt` has run. */
+export function createCore(parts: CoreParts): Core {
+  const { clock, store, owner } = parts;
+  let inForce: InForce | null = null;
+  let leaseUntil = owner.leaseUntil;
+
+  const adopt = async (): Promise<void> => {
+    const { policy: active } = await store.read({ kind: "policy" });
+    if (active === null || active === undefined) {
+      throw new PolicyError([{ code: "policy_missing", message: "no policy is active on the store", path: "" }]);
+    }
+    if (inForce !== null && inForce.epoch >= active.epoch) return;
+    const policy = compilePolicy({ document: JSON.parse(active.document) as Json });
+    if (policy.snapshot !== active.snapshot) {
+      throw new StoreError(
+        "store_failed",
+        "the active policy is not what its snapshot says, or was made by another engine",
+        {
+          help: "run the same version of dispatch-gate in every process on the store",
+        },
+      );
+    }
+    if (inForce === null || inForce.epoch < active.epoch) inForce = { policy, epoch: active.epoch };
+  };
+
+  return {
+    ...parts,
+    ownerId: owner.id,
+    running: new Map(),
+    background: new Set(),
+    unsettled: [],
+    adopt,
+    inForce: () => {
+      if (inForce === null) throw new TypeError("no policy is in force");
+      return inForce;
+    },
+    activate: async (policy, by) => {
+      const answer = await store.change({
+        kind: "activate",
+        now: clock.wall(),
+        waitMs: SETTLE_WAIT_MS,
+        snapshot: policy.snapshot,
+        document: JSON.stringify(policy.document),
+        facts: { by, owner: owner.id, source_hash: policy.sourceHash },
+      });
+      if (answer.status !== "done" || answer.active === null) return adopt();
+      // Two gates may activate at once: the later epoch stands, whichever answer comes first.
+      if (inForce === null || inForce.epoch < answer.active.epoch) inForce = { policy, epoch: answer.active.epoch };
+    },
+    keepLease: async () => {
+      const now = clock.wall();
+      if (now < leaseUntil - LEASE_MS / 2) return;
+      const row: OwnerRow = { ...owner, leaseUntil: now + LEASE_MS };
+      await store.change({ kind: "renew", now, waitMs: SETTLE_WAIT_MS, owner: row });
+      leaseUntil = row.leaseUntil;
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { randomFillSync } from "node:crypto";
+
+const PAGE = 16 * 256;
+const page = Buffer.alloc(PAGE);
+let used = PAGE;
+
+/** Random bytes, drawn from the system a page at a time and given out once. */
+function draw(size: number): Buffer {
+  if (used + size > PAGE) {
+    randomFillSync(page);
+    used = 0;
+  }
+  used += size;
+  return page.subarray(used - size, used);
+}
+
+/** A UUIDv7 (RFC 9562 section 5.7): its order is that of `now`, in milliseconds. */
+export function uuidv7(now: number): string {
+  const hex = draw(10).toString("hex");
+  const time = now.toString(16).padStart(12, "0");
+  // 4 bits of version, then 12 random; 2 bits of variant, then 62 random.
+  const variant = (8 + (Number.parseInt(hex.slice(3, 4), 16) % 4)).toString(16);
+  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`;
+}
+
+/** A trace id of W3C trace context: 32 lower-case hex digits, not all zero. */
+export function freshTraceId(): string {
+  const hex = draw(16).toString("hex");
+  return /^0+$/.test(hex) ? freshTraceId() : hex;
+}

@@ -1,0 +1,156 @@
+import type { Chosen } from "../dispatch/dispatcher.js";
+import type { Admission } from "../job/admit.js";
+import type { Evaluation, Outcome, Reason } from "../outcome.js";
+import type { ClaimAnswer } from "../store/port.js";
+import { abandon, type Claimed, finish, takeOver, unknownOutcome } from "./after.js";
+import { type Asked, decideAndClaim } from "./claim.js";
+import { type Core, jobKey } from "./core.js";
+import { evaluationOf, outcomeOfRow, summarize } from "./recorded.js";
+import { CLOSED, faultOutcome, ID_REUSED, POLICY_CHANGED, reasonOfFault } from "./refusal.js";
+import { deriveTags } from "./tags.js";
+
+/** One submission on its way into the line. */
+export interface Submission {
+  /** Lets the job in, from the caller's object or from the store. */
+  readonly enter: () => Promise<Entry>;
+  /** Who shall act on it. */
+  readonly choose: () => Chosen;
+  readonly intent: "dispatch" | "evaluate";
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What came of letting a job in. */
+export type Entry =
+  | { readonly ok: true; readonly admission: Admission }
+  | { readonly ok: false; readonly outcome: Outcome };
+
+/**
+ * The line: admit, decide, constrain, claim | dispatch, inspect, settle.
+ *
+ * Two catches, divided by the call of the dispatch function. Whatever fails before it is a refusal and nothing has
+ * run ({@link beforeDispatch}); whatever fails from it on leaves the output withheld and the answer `UNKNOWN`, since
+ * the effect may have happened ({@link afterClaim}). Neither ever rejects.
+ */
+export async function evaluateAndDispatch(core: Core, submission: Submission): Promise<Outcome> {
+  const before = await beforeDispatch(core, submission);
+  switch (before.kind) {
+    case "refused":
+      return before.outcome;
+    case "ready":
+      throw new TypeError("only an evaluation can be ready");
+    case "claimed":
+      return afterClaim(core, before.claimed);
+  }
+}
+
+/** The first half of the line alone: decides, records, opens an approval; claims and dispatches nothing. */
+export async function evaluate(core: Core, submission: Submission): Promise<Evaluation> {
+  const before = await beforeDispatch(core, submission);
+  if (before.kind === "claimed") throw new TypeError("an evaluation must not claim");
+  return before.kind === "ready" ? before.evaluation : evaluationOf(before.outcome);
+}
+
+type Before =
+  | { readonly kind: "refused"; readonly outcome: Outcome }
+  | { readonly kind: "ready"; readonly evaluation: Evaluation }
+  | { readonly kind: "claimed"; readonly claimed: Claimed };
+
+async function beforeDispatch(core: Core, submission: Submission): Promise<Before> {
+  const deadline = core.clock.monotonic() + core.settings.deadlineMs;
+  let admission: Admission | null = null;
+  let asked: Asked | null = null;
+  try {
+    if (core.isClosed()) return refused(faultOutcome(null, CLOSED));
+    const entry = await submission.enter();
+    if (!entry.ok) return refused(entry.outcome);
+    admission = entry.admission;
+    const chosen = submission.choose();
+    await core.keepLease();
+    const derived = await deriveTags(core, admission.job, deadline);
+    const derivedTags = derived.ok ? derived.tags : [];
+    const refusal = derived.ok ? refusalOf(submission, chosen) : derived.reason;
+    const { intent } = submission;
+    const asking = { admission, derivedTags: derived.ok ? derivedTags : null, chosen, intent, refusal, deadline };
+    asked = await decideAndClaim(core, asking);
+    if (asked === null) return refused(faultOutcome(admission, POLICY_CHANGED));
+    return await readAnswer(core, { admission, derivedTags, chosen, asked, signal: submission.signal });
+  } catch (error) {
+    if (asked?.answer.status === "claimed") await abandon(core, asked.answer.job);
+    return refused(faultOutcome(admission, reasonOfFault(core, error, deadline)));
+  }
+}
+
+async function afterClaim(core: Core, claimed: Claimed): Promise<Outcome> {
+  const key = jobKey(claimed.row.tenantId, claimed.row.id);
+  const running = finish(core, claimed).catch(() => unknownOutcome(claimed));
+  // Equal submissions that come meanwhile wait for this very call.
+  core.running.set(key, running);
+  try {
+    return await running;
+  } finally {
+    core.running.delete(key);
+  }
+}
+
+function refused(outcome: Outcome): Before {
+  return { kind: "refused", outcome };
+}
+
+/** Why a job that the policy may permit cannot be dispatched by this call. */
+function refusalOf(submission: Submission, chosen: Chosen): Reason | null {
+  if (submission.signal?.aborted === true) {
+    return { code: "aborted", message: "the caller gave up before the dispatch" };
+  }
+  if (submission.intent === "evaluate" || chosen.dispatch !== null) return null;
+  return {
+    code: "dispatcher_missing",
+    message: `this process has no dispatcher \`${chosen.name}\``,
+    ...(chosen.help === undefined ? {} : { help: chosen.help }),
+  };
+}
+
+/** What was asked for one job, and what came back. */
+export interface Judged {
+  readonly admission: Admission;
+  readonly derivedTags: readonly string[];
+  readonly chosen: Chosen;
+  readonly asked: Asked;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function readAnswer(core: Core, judged: Judged): Promise<Before> {
+  const { admission, asked } = judged;
+  const { answer, decision } = asked;
+  const now = core.clock.wall();
+  switch (answer.status) {
+    case "claimed":
+      return { kind: "claimed", claimed: takeOver(judged, answer) };
+    case "ready": {
+      const { job, approval } = answer;
+      const base = { jobId: job.id, traceId: job.traceId, jobHash: job.hash, decision };
+      const seen = approval === null ? {} : { approval: summarize(approval, now) };
+      const reason: Reason = { code: "rule_matched", message: decision?.reason ?? "" };
+      return { kind: "ready", evaluation: { ...base, ...seen, reason, next: "dispatch" } };
+    }
+    case "id_reused":
+      return refused(faultOutcome(admission, ID_REUSED, decision));
+    case "running":
+    case "finished":
+      return refused(await replay(core, answer, now));
+    default:
+      return refused({ ...outcomeOfRow(answer.job, answer.approval, new Map(), now, false), decision });
+  }
+}
+
+/** A job that was claimed before is never run again: its call is joined, or its recorded outcome told. */
+async function replay(
+  core: Core,
+  answer: Extract<ClaimAnswer, { readonly status: "running" | "finished" }>,
+  now: number,
+): Promise<Outcome> {
+  const { id, tenantId } = answer.job;
+  const call = answer.status === "running" ? core.running.get(jobKey(tenantId, id)) : undefined;
+  if (call !== undefined) return { ...(await call), replayed: true };
+  const { jobs } = await core.store.read({ kind: "job", id, tenantId });
+  return outcomeOfRow(answer.job, answer.approval, jobs?.[0]?.vault ?? new Map(), now, true);
+}

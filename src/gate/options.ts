@@ -1,0 +1,116 @@
+import type { Dispatch } from "../dispatch/dispatcher.js";
+import { DEFAULT_MAX_JOB_BYTES } from "../job/admit.js";
+import type { AdmittedJob } from "../job/job.js";
+import { nearest } from "../nearest.js";
+import type { Policy, PolicySource } from "../policy/policy.js";
+import type { Store } from "../store/port.js";
+
+/** What `deriveTags` may answer. */
+export type DerivedTags = readonly string[] | ReadonlySet<string>;
+
+/** How a gate is made. Unknown keys are refused. */
+export interface GateOptions {
+  /** A path, a source, or a compiled policy. Required, unless `activate` is `"never"`. */
+  readonly policy?: string | PolicySource | Policy;
+  /** Path of an SQLite file (`:memory:` keeps nothing), or a store. Default `./dispatch-gate.db`. */
+  readonly store?: string | Store;
+  /** The dispatcher named `default`. */
+  readonly dispatch?: Dispatch;
+  /** Further dispatchers, by name. */
+  readonly dispatchers?: Readonly<Record<string, Dispatch>>;
+  /** `"always"` (default): opening makes this policy the one in force. `"never"`: the store's active policy is used. */
+  readonly activate?: "always" | "never";
+  /** Milliseconds of the gate's own time before dispatch, 1 to 600,000. Default 2,000. */
+  readonly deadlineMs?: number;
+  /** Seconds of run time where no rule says less, over 0, at most 31,536,000. Default 900. */
+  readonly maxRuntimeSec?: number;
+  /** UTF-8 bytes of a job's canonical JSON, 1,024 to 16,777,216. Default 1,048,576. */
+  readonly maxJobBytes?: number;
+  /** Adds risk tags to what the job declares. It sees the frozen copy; throwing refuses the job. */
+  readonly deriveTags?: (job: AdmittedJob) => DerivedTags | Promise<DerivedTags>;
+  /** `"restrict_only"`: tags that a job declares can tighten, but never satisfy a permission. Default `"trusted"`. */
+  readonly declaredTags?: "trusted" | "restrict_only";
+  /** The time in milliseconds since 1970-01-01T00:00:00Z. Default: the system's clock. */
+  readonly now?: () => number;
+}
+
+/** The options with their defaults, copied once. */
+export interface Settings {
+  readonly policy: string | PolicySource | Policy | undefined;
+  readonly store: string | Store;
+  readonly dispatch: Dispatch | undefined;
+  readonly dispatchers: ReadonlyMap<string, Dispatch>;
+  readonly activate: "always" | "never";
+  readonly deadlineMs: number;
+  readonly maxRuntimeSec: number;
+  readonly maxJobBytes: number;
+  readonly deriveTags: GateOptions["deriveTags"];
+  readonly declaredTags: "trusted" | "restrict_only";
+  readonly now: (() => number) | undefined;
+}
+
+const KNOWN: readonly (keyof GateOptions)[] = [
+  "policy",
+  "store",
+  "dispatch",
+  "dispatchers",
+  "activate",
+  "deadlineMs",
+  "maxRuntimeSec",
+  "maxJobBytes",
+  "deriveTags",
+  "declaredTags",
+  "now",
+];
+
+/** Copies and checks the options, or throws a `TypeError` that says what to change. */
+export function readOptions(options: GateOptions): Settings {
+  if (typeof options !== "object" || options === null) throw new TypeError("createGate takes an object of options");
+  refuseUnknown(options, KNOWN, "createGate");
+  const { policy, activate = "always" } = options;
+  oneOf("activate", activate, ["always", "never"]);
+  if (policy === undefined && activate === "always") throw new TypeError("createGate needs a `policy`");
+  const declaredTags = options.declaredTags ?? "trusted";
+  oneOf("declaredTags", declaredTags, ["trusted", "restrict_only"]);
+  optionalFunction("dispatch", options.dispatch);
+  optionalFunction("deriveTags", options.deriveTags);
+  optionalFunction("now", options.now);
+  return Object.freeze({
+    policy,
+    store: options.store ?? "./dispatch-gate.db",
+    dispatch: options.dispatch,
+    dispatchers: new Map(Object.entries(options.dispatchers ?? {})),
+    activate,
+    deadlineMs: numberIn("deadlineMs", options.deadlineMs ?? 2_000, 1, 600_000),
+    maxRuntimeSec: numberIn("maxRuntimeSec", options.maxRuntimeSec ?? 900, Number.MIN_VALUE, 31_536_000),
+    maxJobBytes: numberIn("maxJobBytes", options.maxJobBytes ?? DEFAULT_MAX_JOB_BYTES, 1_024, 16_777_216),
+    deriveTags: options.deriveTags,
+    declaredTags,
+    now: options.now,
+  });
+}
+
+/** Throws a `TypeError` for a key that is not known, with the nearest one that is. */
+export function refuseUnknown(options: object, known: readonly string[], where: string): void {
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue;
+    const meant = nearest(key, known);
+    throw new TypeError(
+      `${where} has no option \`${key}\`${meant === undefined ? "" : `: did you mean \`${meant}\`?`}`,
+    );
+  }
+}
+
+function oneOf(name: string, value: unknown, words: readonly string[]): void {
+  if (typeof value === "string" && words.includes(value)) return;
+  throw new TypeError(`\`${name}\` must be one of ${words.map((word) => `"${word}"`).join(", ")}`);
+}
+
+function optionalFunction(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") throw new TypeError(`\`${name}\` must be a function`);
+}
+
+function numberIn(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value === "number" && value >= min && value <= max) return value;
+  throw new TypeError(`\`${name}\` must be a number from ${min === Number.MIN_VALUE ? "over 0" : min} to ${max}`);
+}

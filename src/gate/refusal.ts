@@ -1,0 +1,100 @@
+import { StoreError } from "../errors.js";
+import { type EventFacts, type EventType, reasonFacts } from "../evidence/event.js";
+import { type Admission, admit, type JobIssue } from "../job/admit.js";
+import type { Decision, Outcome, Reason } from "../outcome.js";
+import type { Core } from "./core.js";
+import { freshTraceId, uuidv7 } from "./ids.js";
+import type { Entry } from "./line.js";
+
+export const CLOSED: Reason = { code: "gate_closed", message: "the gate is closed", help: "open a new gate" };
+
+export const POLICY_CHANGED: Reason = {
+  code: "policy_changed",
+  message: "the policy changed three times while the job was decided",
+  help: "submit the job again",
+};
+
+export const ID_REUSED: Reason = {
+  code: "job_id_reused",
+  message: "the job id was used for other content",
+  help: "give each job an id of its own",
+};
+
+/** Lets the caller's object in, or records that it was not let in. */
+export async function enterJob(core: Core, input: unknown): Promise<Entry> {
+  const context = {
+    jobId: uuidv7(core.clock.wall()),
+    traceId: freshTraceId(),
+    maxJobBytes: core.settings.maxJobBytes,
+  };
+  const admitted = admit(input, context);
+  return admitted.ok ? admitted : { ok: false, outcome: await refuseInvalid(core, input, admitted.issue) };
+}
+
+/** Records the refusal of something that is not a job. Its ids are the caller's where that much could be read. */
+export async function refuseInvalid(core: Core, input: unknown, issue: JobIssue): Promise<Outcome> {
+  const reason: Reason = {
+    code: "job_invalid",
+    message: issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`,
+    ...(issue.help === undefined ? {} : { help: issue.help }),
+  };
+  const jobId = ownIdentifier(input, "id") ?? null;
+  const traceId = ownIdentifier(input, "traceId") ?? freshTraceId();
+  await note(core, "job.refused", { trace_id: traceId, job_id: jobId, reason: reasonFacts(reason) });
+  return { ...BLANK, jobId, traceId, status: "DENIED", reason };
+}
+
+/** An id that the object owns as plain data and that would be let in; nothing of the object is run. */
+function ownIdentifier(input: unknown, key: "id" | "traceId"): string | undefined {
+  try {
+    const value: unknown = Object.getOwnPropertyDescriptor(input as object, key)?.value;
+    return typeof value === "string" && /^[\x21-\x7e]{1,256}$/.test(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Appends an event that changes no other state. That it cannot be written never turns a refusal into anything else. */
+export async function note(core: Core, type: EventType, facts: EventFacts): Promise<void> {
+  try {
+    await core.store.change({ kind: "note", now: core.clock.wall(), waitMs: core.settings.deadlineMs, type, facts });
+  } catch {
+    // Refused all the same. A store that fails shows in every answer that needs it.
+  }
+}
+
+const BLANK = {
+  jobId: null,
+  traceId: null,
+  jobHash: null,
+  decision: null,
+  dispatched: false,
+  degraded: false,
+  replayed: false,
+} as const;
+
+/** A refusal that no row stands for. */
+export function faultOutcome(admission: Admission | null, reason: Reason, decision: Decision | null = null): Outcome {
+  if (admission === null) return { ...BLANK, status: "DENIED", reason };
+  const { job, hash } = admission;
+  return { ...BLANK, jobId: job.id, traceId: job.traceId, jobHash: hash, decision, status: "DENIED", reason };
+}
+
+/** Why the gate refuses after something failed. What the failure itself says stays inside: it may hold anything. */
+export function reasonOfFault(core: Core, error: unknown, deadline: number): Reason {
+  if (!(error instanceof StoreError)) {
+    return { code: "internal_error", message: "the gate failed before the dispatch, so nothing was dispatched" };
+  }
+  if (error.code === "store_busy" && core.clock.monotonic() >= deadline) {
+    return {
+      code: "deadline_exceeded",
+      message: `the store did not answer within ${core.settings.deadlineMs} ms`,
+      help: "look for a process that holds the database, or give the gate a longer `deadlineMs`",
+    };
+  }
+  return {
+    code: "store_unavailable",
+    message: `the store failed: ${error.message}`,
+    ...(error.help === undefined ? {} : { help: error.help }),
+  };
+}

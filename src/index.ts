@@ -1,0 +1,53 @@
+export type {
+  Approval,
+  ApprovalListOptions,
+  ApprovalRef,
+  Approvals,
+  ApproverInput,
+  Vote,
+  VoteOptions,
+} from "./approvals.js";
+export type { Dispatch, DispatchChoice, DispatchContext, NamedDispatch } from "./dispatch/dispatcher.js";
+export type { Permit } from "./dispatch/permit.js";
+export {
+  ApprovalError,
+  type ApprovalErrorCode,
+  isNoEffectError,
+  NoEffectError,
+  PolicyError,
+  type PolicyIssue,
+  StoreError,
+  type StoreErrorCode,
+} from "./errors.js";
+export type { EventType } from "./evidence/event.js";
+export type { Audit, AuditEvent, Timeline, TimelineEntry } from "./gate/audit.js";
+export type { DerivedTags, GateOptions } from "./gate/options.js";
+export { type CallOptions, createGate, type Gate, type Gated, type Jobs } from "./gate.js";
+export type { Actor, ActorType, AdmittedJob, DecidableJob, Job, JobConstraints, JobResources } from "./job/job.js";
+export { loadPolicy } from "./load-policy.js";
+export { toModelText } from "./model-text.js";
+export type {
+  AllowLists,
+  ApprovalRequirement,
+  ApprovalState,
+  ApprovalSummary,
+  Constraints,
+  Decision,
+  DecisionType,
+  Detector,
+  Evaluation,
+  Finding,
+  Json,
+  JsonObject,
+  Limit,
+  Obligations,
+  Outcome,
+  OutcomeError,
+  OutcomeStatus,
+  OutputRule,
+  Pool,
+  Reason,
+  ReasonCode,
+} from "./outcome.js";
+export { type CompileOptions, compilePolicy, isPolicy, type Policy, type PolicySource } from "./policy/policy.js";
+export type { Store } from "./store/port.js";

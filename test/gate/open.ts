@@ -1,0 +1,53 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createGate, type Gate, type GateOptions, type Store } from "dispatch-gate";
+import { openSqliteStore } from "dispatch-gate/sqlite";
+import { createMemoryStore } from "dispatch-gate/testing";
+import { afterEach } from "vitest";
+
+/** The policy file of the document the product is made from. */
+export const SEED_POLICY = readFileSync(new URL("../../examples/governance-policy.yaml", import.meta.url), "utf8");
+
+/** Both stores: what holds for the line holds on each. */
+export const STORES: readonly (readonly [name: string, open: () => Store | Promise<Store>])[] = [
+  ["in memory", createMemoryStore],
+  ["on SQLite", () => openSqliteStore(join(freshFolder(), "gate.db"))],
+];
+
+const endings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+/** An empty folder, removed after the test. */
+export function freshFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
+  endings.push(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A gate that is closed after the test. */
+export async function open(options: GateOptions): Promise<Gate> {
+  const gate = await createGate(options);
+  endings.push(() => gate.close());
+  return gate;
+}
+
+/** A policy of these rules, as a source. */
+export function rules(yaml: string): { readonly yaml: string } {
+  return { yaml: `version: v1\nrules:\n${yaml.replace(/^/gm, "  ")}\n` };
+}
+
+/** A policy that allows every topic. */
+export const ALLOW_ALL = rules(`- id: all\n  match: { topics: ["**"] }\n  decision: allow`);
+
+/** A policy that asks for approval of every topic. */
+export const ASK_ALL = rules(
+  `- id: ask\n  match: { topics: ["**"] }\n  decision: require_approval\n  reason: a person looks at everything`,
+);
+
+/** A policy that denies every topic. */
+export const DENY_ALL = rules(
+  `- id: none\n  match: { topics: ["**"] }\n  decision: deny\n  reason: closed for the day`,
+);
