@@ -3,7 +3,7 @@ import { commit, freshSalt } from "./digest.js";
 import { ApprovalError } from "./errors.js";
 import { fingerprint } from "./gate/claim.js";
 import { type Core, SETTLE_WAIT_MS } from "./gate/core.js";
-import { refuseUnknown } from "./gate/options.js";
+import { pageLimit, refuseUnknown } from "./gate/options.js";
 import { summarize } from "./gate/recorded.js";
 import { deriveTags } from "./gate/tags.js";
 import { readmit } from "./job/admit.js";
@@ -156,13 +156,6 @@ async function pageOf(
     limit: pageLimit(options.limit),
   });
   return { items: page.approvals ?? [], next: page.next };
-}
-
-/** Checks a page size: 1 to 1,000, by default 100. */
-export function pageLimit(limit: number | undefined): number {
-  if (limit === undefined) return 100;
-  if (Number.isInteger(limit) && limit >= 1 && limit <= 1_000) return limit;
-  throw new TypeError("`limit` must be an integer from 1 to 1000");
 }
 
 /**

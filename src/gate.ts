@@ -1,4 +1,4 @@
-import { type Approvals, createApprovals, pageLimit } from "./approvals.js";
+import { type Approvals, createApprovals } from "./approvals.js";
 import {
   createDispatchers,
   DEFAULT_DISPATCHER,
@@ -11,10 +11,11 @@ import { type Audit, createAudit } from "./gate/audit.js";
 import { createClock } from "./gate/clock.js";
 import { type Core, createCore, SETTLE_WAIT_MS } from "./gate/core.js";
 import { uuidv7 } from "./gate/ids.js";
-import { type Entry, evaluate, evaluateAndDispatch, type Submission } from "./gate/line.js";
-import { type GateOptions, readOptions, refuseUnknown, type Settings } from "./gate/options.js";
+import { evaluate, evaluateAndDispatch } from "./gate/line.js";
+import { type GateOptions, pageLimit, readOptions, refuseUnknown, type Settings } from "./gate/options.js";
 import { outcomeOfRow } from "./gate/recorded.js";
 import { enterJob, faultOutcome, note, refuseInvalid } from "./gate/refusal.js";
+import type { Entry, Submission } from "./gate/submission.js";
 import { admit, readmit } from "./job/admit.js";
 import type { Job } from "./job/job.js";
 import { loadPolicy } from "./load-policy.js";

@@ -19,6 +19,7 @@ export {
   StoreError,
   type StoreErrorCode,
 } from "./errors.js";
+export { displaySafe } from "./evidence/describe.js";
 export type { EventType } from "./evidence/event.js";
 export type { Audit, AuditEvent, Timeline, TimelineEntry } from "./gate/audit.js";
 export type { DerivedTags, GateOptions } from "./gate/options.js";

@@ -13,7 +13,7 @@ function sentence(type: EventType, body: JsonObject): string {
     case "job.settled":
       return `${text(body.status)} after ${attempts(body.attempts)}${took(body)}${found(body.findings)}`;
     case "job.refused":
-      return `refused${body.topic === undefined ? "" : ` ${text(body.topic)}`}: ${reason(body.reason)}`;
+      return refused(body);
     case "job.evaluated":
       return `${decided(body)}; evaluated ${text(body.topic)}`;
     case "job.retried":
@@ -43,6 +43,14 @@ function sentence(type: EventType, body: JsonObject): string {
 
 function decided(body: JsonObject): string {
   return `${text(of(body.decision, "type"))} by ${text(of(body.decision, "rule_id"))}`;
+}
+
+/** A job that was not admitted has no topic, and one that could not be decided no decision. */
+function refused(body: JsonObject): string {
+  const decision = isObject(body.decision) ? `${decided(body)}; ` : "";
+  const topic = body.topic === undefined ? "" : ` ${text(body.topic)}`;
+  const again = typeof body.retry_after_ms === "number" ? `; room in ${body.retry_after_ms} ms` : "";
+  return `${decision}refused${topic}: ${reason(body.reason)}${again}`;
 }
 
 function forApproval(body: JsonObject): string {

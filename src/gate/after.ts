@@ -18,8 +18,8 @@ import type { ClaimAnswer, SettleRequest } from "../store/port.js";
 import type { ApprovalRow, JobRow, VaultKind, VaultRow } from "../store/rows.js";
 import { type Core, type InForce, SETTLE_WAIT_MS } from "./core.js";
 import { uuidv7 } from "./ids.js";
-import type { Judged } from "./line.js";
 import { type SettledResult, summarize } from "./recorded.js";
+import type { Judged } from "./submission.js";
 
 /** A job whose claim is on disk. From the call of its function on, the effect may have happened. */
 export interface Claimed {

@@ -1,10 +1,9 @@
-import { pageLimit } from "../approvals.js";
 import { describeEvent } from "../evidence/describe.js";
 import type { EventType } from "../evidence/event.js";
 import type { JsonObject } from "../outcome.js";
 import type { LoggedEvent } from "../store/port.js";
 import type { Core } from "./core.js";
-import { refuseUnknown } from "./options.js";
+import { pageLimit, refuseUnknown } from "./options.js";
 
 /** One event of the log, as read back. */
 export interface AuditEvent {

@@ -7,22 +7,8 @@ import { type Asked, decideAndClaim } from "./claim.js";
 import { type Core, jobKey } from "./core.js";
 import { evaluationOf, outcomeOfRow, summarize } from "./recorded.js";
 import { CLOSED, faultOutcome, ID_REUSED, POLICY_CHANGED, reasonOfFault } from "./refusal.js";
+import type { Judged, Submission } from "./submission.js";
 import { deriveTags } from "./tags.js";
-
-/** One submission on its way into the line. */
-export interface Submission {
-  /** Lets the job in, from the caller's object or from the store. */
-  readonly enter: () => Promise<Entry>;
-  /** Who shall act on it. */
-  readonly choose: () => Chosen;
-  readonly intent: "dispatch" | "evaluate";
-  readonly signal: AbortSignal | undefined;
-}
-
-/** What came of letting a job in. */
-export type Entry =
-  | { readonly ok: true; readonly admission: Admission }
-  | { readonly ok: false; readonly outcome: Outcome };
 
 /**
  * The line: admit, decide, constrain, claim | dispatch, inspect, settle.
@@ -107,15 +93,6 @@ function refusalOf(submission: Submission, chosen: Chosen): Reason | null {
     message: `this process has no dispatcher \`${chosen.name}\``,
     ...(chosen.help === undefined ? {} : { help: chosen.help }),
   };
-}
-
-/** What was asked for one job, and what came back. */
-export interface Judged {
-  readonly admission: Admission;
-  readonly derivedTags: readonly string[];
-  readonly chosen: Chosen;
-  readonly asked: Asked;
-  readonly signal: AbortSignal | undefined;
 }
 
 async function readAnswer(core: Core, judged: Judged): Promise<Before> {

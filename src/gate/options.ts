@@ -114,3 +114,10 @@ function numberIn(name: string, value: unknown, min: number, max: number): numbe
   if (typeof value === "number" && value >= min && value <= max) return value;
   throw new TypeError(`\`${name}\` must be a number from ${min === Number.MIN_VALUE ? "over 0" : min} to ${max}`);
 }
+
+/** Checks a page size: 1 to 1,000, by default 100. */
+export function pageLimit(limit: number | undefined): number {
+  if (limit === undefined) return 100;
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1_000) return limit;
+  throw new TypeError("`limit` must be an integer from 1 to 1000");
+}

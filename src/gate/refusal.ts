@@ -4,7 +4,7 @@ import { type Admission, admit, type JobIssue } from "../job/admit.js";
 import type { Decision, Outcome, Reason } from "../outcome.js";
 import type { Core } from "./core.js";
 import { freshTraceId, uuidv7 } from "./ids.js";
-import type { Entry } from "./line.js";
+import type { Entry } from "./submission.js";
 
 export const CLOSED: Reason = { code: "gate_closed", message: "the gate is closed", help: "open a new gate" };
 

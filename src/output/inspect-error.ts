@@ -16,7 +16,7 @@ export type ErrorInspection =
     };
 
 /** What of one error leaves. Longer words are cut, after redaction, and the cut is shown. */
-export const ERROR_CAPS = {
+const ERROR_CAPS = {
   /** UTF-16 code units of a message. */
   message: 8 * 1024,
   /** UTF-16 code units of a name or code. */

@@ -1,4 +1,14 @@
-import { Composer, type Document, isMap, isScalar, isSeq, type Node, type Pair, type ParsedNode, type YAMLMap } from "yaml";
+import {
+  Composer,
+  type Document,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  type ParsedNode,
+  type YAMLMap,
+} from "yaml";
 import { digestBytes } from "../digest.js";
 import type { PolicyIssue } from "../errors.js";
 import type { Json } from "../outcome.js";

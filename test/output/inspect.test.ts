@@ -156,7 +156,7 @@ describe("redaction", () => {
     expect(cleared(inspectOutput(value, [redactAll]))).toEqual({ file: 'a "quoted" line\n[REDACTED:private_key]\nb' });
     // The control: an open block redacted in the JSON text takes the closing quote with it.
     const open = JSON.stringify({ file: block.slice(0, 60), next: 1 });
-    expect(() => JSON.parse(open.replace(/-----BEGIN [^]*/, "[REDACTED]"))).toThrow(SyntaxError);
+    expect(() => JSON.parse(open.replace(/-----BEGIN [\s\S]*/, "[REDACTED]"))).toThrow(SyntaxError);
     expect(cleared(inspectOutput({ file: block.slice(0, 60), next: 1 }, [redactAll]))).toEqual({
       file: "[REDACTED:private_key]",
       next: 1,
@@ -235,7 +235,7 @@ describe("a secret planted anywhere", () => {
     ["in the way through a Map to what is not plain data", (text) => new Map([[text, () => text]])],
     [
       "in the way to what is too deep",
-      (text) => JSON.parse(`{${JSON.stringify(text)}:`.repeat(70) + "1" + "}".repeat(70)),
+      (text) => JSON.parse(`${`{${JSON.stringify(text)}:`.repeat(70)}1${"}".repeat(70)}`),
     ],
   ];
   const rules = [redactAll, { ...redactAll, ruleId: "both", action: "quarantine" as const }];

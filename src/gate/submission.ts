@@ -1,0 +1,28 @@
+import type { Chosen } from "../dispatch/dispatcher.js";
+import type { Admission } from "../job/admit.js";
+import type { Outcome } from "../outcome.js";
+import type { Asked } from "./claim.js";
+
+/** One submission on its way into the line. */
+export interface Submission {
+  /** Lets the job in, from the caller's object or from the store. */
+  readonly enter: () => Promise<Entry>;
+  /** Who shall act on it. */
+  readonly choose: () => Chosen;
+  readonly intent: "dispatch" | "evaluate";
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What came of letting a job in. */
+export type Entry =
+  | { readonly ok: true; readonly admission: Admission }
+  | { readonly ok: false; readonly outcome: Outcome };
+
+/** What was asked for one job, and what came back. */
+export interface Judged {
+  readonly admission: Admission;
+  readonly derivedTags: readonly string[];
+  readonly chosen: Chosen;
+  readonly asked: Asked;
+  readonly signal: AbortSignal | undefined;
+}

@@ -1,0 +1,107 @@
+import { describe, expect, test } from "vitest";
+import { canonicalize } from "../../src/canonical.js";
+import { commit, digest, freshSalt } from "../../src/digest.js";
+import { describeEvent, displaySafe } from "../../src/evidence/describe.js";
+import { boundList, boundText, findingFacts, jobFacts, MAX_EVENT_BYTES, sealEvent } from "../../src/evidence/event.js";
+import { admit } from "../../src/job/admit.js";
+import { nearest } from "../../src/nearest.js";
+
+describe("canonical JSON (RFC 8785)", () => {
+  test("sorts keys by UTF-16 code units, writes numbers and strings as ECMAScript does, and adds nothing", () => {
+    const value = { "\u20ac": 1, "\r": 2, "\ufb33": 3, "1": 4, "\ud83d\ude00": 5, "\u0080": 6, "\u00f6": 7 };
+    expect(canonicalize(value)).toBe('{"\\r":2,"1":4,"\u0080":6,"\u00f6":7,"\u20ac":1,"\ud83d\ude00":5,"\ufb33":3}');
+    expect(canonicalize([1e21, 1e-7, 4.5, 0.002, 333333333.3333333, -0, 1e30, 5e-324])).toBe(
+      "[1e+21,1e-7,4.5,0.002,333333333.3333333,0,1e+30,5e-324]",
+    );
+    expect(canonicalize({ b: [true, false, null], a: '\u0007"\\\u2028' })).toBe(
+      '{"a":"\\u0007\\"\\\\\u2028","b":[true,false,null]}',
+    );
+  });
+
+  test("refuses what JSON cannot hold", () => {
+    expect(() => canonicalize(Number.NaN)).toThrow(TypeError);
+    expect(() => canonicalize("\ud800")).toThrow(TypeError);
+    expect(() => canonicalize(undefined as never)).toThrow(TypeError);
+  });
+});
+
+describe("an event", () => {
+  test("is the same bytes for the same facts, without a place in the log", () => {
+    const a = sealEvent("job.settled", 7, { trace_id: "t", b: 1, a: 2 });
+    const b = sealEvent("job.settled", 7, { a: 2, b: 1, trace_id: "t" });
+    expect(a).toEqual(b);
+    expect(a.text).toBe('{"a":2,"at":7,"b":1,"trace_id":"t","type":"job.settled","v":1}');
+  });
+
+  test("stays within 65,535 bytes with the largest job there can be", () => {
+    const wide = "\u{10ffff}".repeat(128);
+    const admitted = admit(
+      {
+        id: "i".repeat(256),
+        traceId: "t".repeat(256),
+        tenantId: "x".repeat(256),
+        topic: "t".repeat(256),
+        actor: { id: "a".repeat(256), type: "agent", onBehalfOf: "b".repeat(256) },
+        riskTags: Array.from({ length: 64 }, (_, n) => `${"t".repeat(60)}${n}`),
+        labels: Object.fromEntries(Array.from({ length: 64 }, (_, n) => [`${n}`, wide])),
+        capability: wide,
+        requires: Array.from({ length: 64 }, (_, n) => `${n}${"r".repeat(250)}`),
+        payload: "p".repeat(900_000),
+      },
+      { jobId: "x", traceId: "x", maxJobBytes: 1_048_576 },
+    );
+    if (!admitted.ok) throw new Error(admitted.issue.message);
+    const facts = jobFacts(admitted.admission.job, admitted.admission.job.riskTags, "c".repeat(64));
+    const findings = findingFacts(
+      Array.from({ length: 1_000 }, () => ({
+        kind: "private_key",
+        path: `/${"\u{10ffff}".repeat(5_000)}`,
+        length: 1,
+        ruleId: "r".repeat(128),
+        action: "redact" as const,
+      })),
+    );
+    const { text } = sealEvent("job.settled", 7, { ...facts, findings });
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_EVENT_BYTES);
+  });
+
+  test("that would be larger is an error and not a shorter record", () => {
+    expect(() => sealEvent("job.settled", 7, { x: "y".repeat(70_000) })).toThrow(RangeError);
+  });
+
+  test("holds long lists and texts as head, count and hash of the whole", () => {
+    const list = Array.from({ length: 100 }, (_, n) => n);
+    expect(boundList(list)).toEqual({ head: list.slice(0, 32), count: 100, hash: digest("value", canonicalize(list)) });
+    expect(boundList([1])).toEqual([1]);
+    expect(boundText("short")).toBe("short");
+    expect(boundText("x".repeat(600))).toMatchObject({ length: 600 });
+    expect(boundText("\ud800")).toBe("\ufffd");
+  });
+});
+
+test("a commitment hides its value, binds it, and is not repeated", () => {
+  const salt = freshSalt();
+  expect(salt).toMatch(/^[0-9a-f]{64}$/);
+  expect(commit(salt, '"yes"')).toBe(commit(salt, '"yes"'));
+  expect(commit(salt, '"yes"')).not.toBe(commit(freshSalt(), '"yes"'));
+  expect(commit(salt, '"yes"')).not.toBe(commit(salt, '"no"'));
+  expect(new Set(Array.from({ length: 1_000 }, freshSalt)).size).toBe(1_000);
+});
+
+test("digests of different kinds never agree on the same bytes", () => {
+  expect(digest("job", "{}")).not.toBe(digest("policy", "{}"));
+});
+
+test("what people are shown holds no character that could move a cursor or turn text around", () => {
+  const hostile = "a\u001b[31m\u202eb\u200bc\u0000\u2028\ud800";
+  expect(displaySafe(hostile)).toBe("a\\u{1b}[31m\\u{202e}b\\u{200b}c\\u{0}\\u{2028}\\u{d800}");
+  const line = describeEvent("job.refused", { topic: "x", reason: { code: "job_invalid", message: hostile } });
+  expect(line).not.toMatch(/[\p{C}\u2028\u2029]/u);
+});
+
+test("the nearest known word is offered only when it is close", () => {
+  const known = ["riskTags", "topic", "tenantId"];
+  expect(nearest("risk_tags", known)).toBe("riskTags");
+  expect(nearest("tpoic", known)).toBe("topic");
+  expect(nearest("banana", known)).toBeUndefined();
+});

@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import ts from "typescript";
+import { describe, expect, it } from "vitest";
+import { ROOT } from "./tarball.js";
+
+/** What a built file does that this package promises not to do: sentences, empty when it keeps the promise. */
+function breachesIn(file: string, text: string): string[] {
+  const breaches: string[] = [];
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true, ts.ScriptKind.JS);
+  const commonJs = file.endsWith(".cjs");
+  const visit = (node: ts.Node): void => {
+    if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
+      const callee = node.expression;
+      if (ts.isIdentifier(callee) && ["eval", "Function"].includes(callee.text)) breaches.push("makes code of text");
+      // Jest runs CommonJS in a realm of its own, where a native import() is refused.
+      if (commonJs && callee.kind === ts.SyntaxKind.ImportKeyword) breaches.push("calls import() from CommonJS");
+    }
+    if (commonJs && ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
+      breaches.push("reads import.meta from CommonJS");
+    }
+    if (commonJs && isTopLevelLoad(node)) breaches.push("loads better-sqlite3 at once");
+    if (ts.isImportDeclaration(node) && isDriver(node.moduleSpecifier)) breaches.push("loads better-sqlite3 at once");
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return breaches.map((breach) => `${file} ${breach}`);
+}
+
+function isDriver(node: ts.Node | undefined): boolean {
+  return node !== undefined && ts.isStringLiteralLike(node) && node.text === "better-sqlite3";
+}
+
+function isTopLevelLoad(node: ts.Node): boolean {
+  const requires = ts.isCallExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === "require";
+  if (!requires || !isDriver(node.arguments[0])) return false;
+  for (let at = node.parent; at !== undefined; at = at.parent) if (ts.isFunctionLike(at)) return false;
+  return true;
+}
+
+describe("the built files", () => {
+  it("make no code of text, load the driver only when asked, and stay within their module format", () => {
+    const files = readdirSync(join(ROOT, "dist")).filter((file) => /\.c?js$/.test(file));
+    expect(files).toEqual(expect.arrayContaining(["index.js", "index.cjs"]));
+    expect(files.flatMap((file) => breachesIn(file, readFileSync(join(ROOT, "dist", file), "utf8")))).toEqual([]);
+  });
+
+  it.each([
+    ["x.js", "const f = new Function('return 1');", "makes code of text"],
+    ["x.js", "Function('return 1')();", "makes code of text"],
+    ["x.cjs", "eval('1');", "makes code of text"],
+    ["x.cjs", "const load = () => import('better-sqlite3');", "calls import() from CommonJS"],
+    ["x.cjs", "const here = import.meta.url;", "reads import.meta from CommonJS"],
+    ["x.cjs", "const Database = require('better-sqlite3');", "loads better-sqlite3 at once"],
+    ["x.js", "import Database from 'better-sqlite3';", "loads better-sqlite3 at once"],
+  ])("would be caught where %s holds %s", (file, text, breach) => {
+    expect(breachesIn(file, text)).toEqual([`${file} ${breach}`]);
+  });
+
+  it("are allowed a load inside a function, and import() in a module", () => {
+    expect(breachesIn("x.cjs", "const load = () => require('better-sqlite3');")).toEqual([]);
+    expect(breachesIn("x.js", "const load = () => import('better-sqlite3');")).toEqual([]);
+  });
+});
+
+/** The modules that a declaration file takes types from, outside the package itself. */
+function foreignTypesIn(text: string): string[] {
+  const { importedFiles, typeReferenceDirectives } = ts.preProcessFile(text, true, true);
+  return [...importedFiles, ...typeReferenceDirectives]
+    .map((file) => file.fileName)
+    .filter((name) => !/^\.\//.test(name));
+}
+
+describe("the built declarations", () => {
+  it("take no type from another package or from Node", () => {
+    const files = readdirSync(join(ROOT, "dist")).filter((file) => /\.d\.c?ts$/.test(file));
+    expect(files).toEqual(expect.arrayContaining(["index.d.ts", "index.d.cts"]));
+    const foreign = files.map(
+      (file) => [file, foreignTypesIn(readFileSync(join(ROOT, "dist", file), "utf8"))] as const,
+    );
+    expect(foreign.filter(([, names]) => names.length > 0)).toEqual([]);
+  });
+
+  it.each([
+    ["an import", 'import type { Document } from "yaml";', ["yaml"]],
+    ["an inline import", 'export declare const x: import("node:stream").Readable;', ["node:stream"]],
+    ["a reference", '/// <reference types="node" />', ["node"]],
+  ])("would be caught where they hold %s", (_, text, wanted) => {
+    expect(foreignTypesIn(text)).toEqual(wanted);
+  });
+});

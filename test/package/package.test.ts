@@ -1,0 +1,64 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { installTarball, nativeBuildIn, PROGRAMS, packTarball, ROOT, runProgram, type Tarball } from "./tarball.js";
+
+const ENTRIES = ["index", "sqlite", "testing"];
+const MINUTES = 60_000;
+
+const scratch = mkdtempSync(join(tmpdir(), "dispatch-gate-package-"));
+const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-consumer-"));
+let tarball: Tarball;
+
+beforeAll(() => {
+  tarball = packTarball(scratch);
+  installTarball(tarball.file, folder, nativeBuildIn(ROOT));
+}, 3 * MINUTES);
+
+afterAll(() => {
+  for (const made of [scratch, folder]) rmSync(made, { recursive: true, force: true });
+});
+
+describe("the packed tarball", () => {
+  it("holds the built files, the papers, and nothing else", () => {
+    const papers = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
+    expect(tarball.paths.filter((path) => !path.startsWith("dist/"))).toEqual(papers);
+
+    const code = ENTRIES.flatMap((name) => [`dist/${name}.js`, `dist/${name}.cjs`]);
+    const types = ENTRIES.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.d.cts`]);
+    expect(tarball.paths).toEqual(expect.arrayContaining([...code, ...types]));
+
+    // A chunk that no other file names is left over from an older build.
+    const built = tarball.paths.filter((path) => path.startsWith("dist/"));
+    const chunks = built.filter((path) => !path.endsWith(".map") && !code.includes(path) && !types.includes(path));
+    const texts = new Map(built.map((path) => [path, readFileSync(join(ROOT, path), "utf8")]));
+    const named = (chunk: string): boolean => {
+      const name = chunk.slice("dist/".length).replace(/\.d\.(c?)ts$/, ".$1js");
+      return [...texts].some(([path, text]) => path !== chunk && !path.endsWith(".map") && text.includes(`./${name}`));
+    };
+    expect(chunks.filter((chunk) => !named(chunk))).toEqual([]);
+    expect(chunks.filter((chunk) => !/\.(c?js|d\.c?ts)$/.test(chunk))).toEqual([]);
+  });
+
+  it("carries source maps that need no file outside them and name no path of the machine that built it", () => {
+    const maps = tarball.paths.filter((path) => path.endsWith(".map"));
+    expect(maps.length).toBeGreaterThanOrEqual(2 * ENTRIES.length);
+    for (const path of maps) {
+      expect(tarball.paths).toContain(path.slice(0, -".map".length));
+      const map = JSON.parse(readFileSync(join(ROOT, path), "utf8")) as {
+        sources: string[];
+        sourcesContent?: unknown[];
+      };
+      expect(map.sources.filter((source) => !/^\.\.\/(src|node_modules)\//.test(source))).toEqual([]);
+      expect(map.sourcesContent ?? []).toHaveLength(map.sources.length);
+    }
+  });
+});
+
+describe("the installed package", () => {
+  it.each(PROGRAMS)("works as %s", { timeout: 3 * MINUTES }, (program) => {
+    const { ok, output } = runProgram(program, folder, process.execPath);
+    expect(ok, output).toBe(true);
+  });
+});

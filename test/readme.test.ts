@@ -1,0 +1,61 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, test } from "vitest";
+import type { ReasonCode } from "../src/outcome.js";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const outcomes = readFileSync(join(root, "docs/outcomes.md"), "utf8");
+
+function block(language: string): string {
+  const found = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1];
+  if (found === undefined) throw new Error(`the README has no ${language} block`);
+  return found;
+}
+
+// A folder as a user has it: the package is the built one.
+const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
+mkdirSync(join(folder, "node_modules"));
+symlinkSync(root, join(folder, "node_modules/dispatch-gate"), "dir");
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("the README", () => {
+  test("its code runs as it stands, with its own policy, and prints the timeline", () => {
+    writeFileSync(join(folder, "main.mts"), block("ts"));
+    writeFileSync(join(folder, "governance-policy.yaml"), block("yaml"));
+    const tsx = fileURLToPath(import.meta.resolve("tsx"));
+    const ran = spawnSync(process.execPath, ["--import", tsx, "main.mts"], { cwd: folder, encoding: "utf8" });
+    expect(ran.stderr).toBe("");
+    expect(ran.status).toBe(0);
+    expect(ran.stdout).toContain(
+      "REQUIRE_APPROVAL by require-approval-prod-write; approval asked for job.mcp-bridge.write.update_ticket",
+    );
+    expect(ran.stdout).toContain("ann voted to approve; the request is approved");
+    expect(ran.stdout).toContain("SUCCEEDED after 1 attempt");
+  });
+
+  test("its links lead to files that exist", () => {
+    for (const [, target = ""] of readme.matchAll(/\]\(([^)#]+)\)/g)) {
+      expect(() => readFileSync(join(root, target)), target).not.toThrow(/ENOENT/);
+    }
+  });
+
+  test("its commands are scripts of the package", () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      scripts: Record<string, string>;
+    };
+    for (const [, script = ""] of readme.matchAll(/npm run ([a-z:-]+)/g))
+      expect(Object.keys(scripts)).toContain(script);
+  });
+});
+
+test("every reason code is documented, and no other", () => {
+  const source = readFileSync(join(root, "src/outcome.ts"), "utf8");
+  const union = /export type ReasonCode =([\s\S]*?);/.exec(source)?.[1] ?? "";
+  const codes = [...union.matchAll(/"([a-z_]+)"/g)].map(([, code]) => code as ReasonCode);
+  const documented = [...outcomes.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, code]) => code);
+  expect(documented.sort()).toEqual([...codes].sort());
+});
