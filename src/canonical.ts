@@ -46,7 +46,7 @@ function canonicalObject(object: { readonly [key: string]: Json }): string {
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** RFC 8785 section 3.2.2.2: ECMAScript's own string form, of well-formed strings only (I-JSON, RFC 7493). */
-export function canonicalString(value: string): string {
+function canonicalString(value: string): string {
   if (LONE_SURROGATE.test(value)) throw new TypeError("canonical JSON cannot hold a lone surrogate");
   return JSON.stringify(value);
 }

@@ -38,6 +38,8 @@ export interface ApprovalRequirement {
 /** At most `limit` claims in any interval of `windowSec` seconds. */
 export interface Limit {
   readonly ruleId: string;
+  /** The rule's own words; absent where it gives none. */
+  readonly reason?: string;
   /** Claims, an integer of 1 or more. */
   readonly limit: number;
   /** Seconds, greater than 0. */

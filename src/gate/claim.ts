@@ -98,7 +98,7 @@ function refusal(reason: Reason, status: "DENIED" | "THROTTLED" = "DENIED"): Ver
 }
 
 /** Why the policy said what it said. */
-export function ruleReason(decision: Decision): Reason {
+function ruleReason(decision: Decision): Reason {
   const code = decision.ruleId === "@default" ? "no_rule_matched" : "rule_matched";
   return { code, message: decision.reason, ruleId: decision.ruleId };
 }
@@ -211,7 +211,8 @@ function requestersOf(job: AdmittedJob): readonly string[] {
 function bucketed(limit: Limit, job: AdmittedJob): ClaimedLimit {
   const parts = limit.per.map((per) => [per, keyPart(per, job)]);
   const bucket = digest("bucket", canonicalize([limit.ruleId, ...parts]));
-  return { ruleId: limit.ruleId, bucket, limit: limit.limit, windowMs: limit.windowSec * 1_000 };
+  const { ruleId, reason = "the rate limit has no room", windowSec } = limit;
+  return { ruleId, reason, bucket, limit: limit.limit, windowMs: windowSec * 1_000 };
 }
 
 function keyPart(per: string, job: AdmittedJob): string | null {

@@ -69,6 +69,7 @@ function compileRule(rule: RuleDocument): Rule {
         ? null
         : {
             ruleId: id,
+            ...(rule.reason === undefined ? {} : { reason: rule.reason }),
             limit: throttle.limit,
             windowSec: throttle.window_sec,
             per: [...new Set(throttle.per ?? [])].sort(),

@@ -151,7 +151,7 @@ function settleOf(id = "job-1", changes: Partial<SettleRequest> = {}): SettleReq
 }
 
 const limited = (limit: number, windowMs: number): readonly ClaimedLimit[] => [
-  { ruleId: "slow", bucket: "bucket-1", limit, windowMs },
+  { ruleId: "slow", reason: "slow down", bucket: "bucket-1", limit, windowMs },
 ];
 
 async function typesOf(store: Store, traceId = "trace-1"): Promise<readonly string[]> {
@@ -409,8 +409,8 @@ const CASES: readonly (readonly [name: string, check: Check])[] = [
     "several limits are taken together or not at all",
     async (store) => {
       await activate(store);
-      const wide: ClaimedLimit = { ruleId: "wide", bucket: "wide", limit: 2, windowMs: 1_000 };
-      const full: ClaimedLimit = { ruleId: "full", bucket: "full", limit: 1, windowMs: 9_000 };
+      const wide: ClaimedLimit = { ruleId: "wide", reason: "wide", bucket: "wide", limit: 2, windowMs: 1_000 };
+      const full: ClaimedLimit = { ruleId: "full", reason: "full", bucket: "full", limit: 1, windowMs: 9_000 };
       claimed(await store.claim(claimOf({ id: "j-1", limits: [full] })));
       equal(statusOf(await store.claim(claimOf({ id: "j-2", limits: [wide, full] }))), "throttled");
       claimed(await store.claim(claimOf({ id: "j-3", limits: [wide] })));

@@ -239,7 +239,7 @@ function throttle(
   const limit = claim.request.limits[index];
   const reason: Reason = {
     code: "rate_limited",
-    message: `the limit of rule \`${limit?.ruleId ?? ""}\` has no room`,
+    message: limit?.reason ?? "",
     ...(limit === undefined ? {} : { ruleId: limit.ruleId }),
   };
   const result = JSON.stringify({ retryAfterMs });

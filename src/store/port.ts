@@ -82,6 +82,8 @@ export type Verdict =
 /** A limit with the bucket that this job falls into. */
 export interface ClaimedLimit {
   readonly ruleId: string;
+  /** What to say when it has no room. */
+  readonly reason: string;
   readonly bucket: string;
   readonly limit: number;
   readonly windowMs: number;

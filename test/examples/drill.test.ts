@@ -87,7 +87,7 @@ describe("the drill", () => {
     expect(timeline).toMatch(/job\.dispatching +build-report .*max_runtime_sec 1/);
     expect(timeline).toMatch(/job\.settled +build-report +TIMED_OUT after 1 attempt/);
     expect(timeline).toMatch(/job\.settled +import-customers +SUCCEEDED after 2 attempts/);
-    expect(timeline).toMatch(/job\.refused +delete-workspace +refused/);
+    expect(timeline).toMatch(/job\.refused +delete-workspace +DENY by deny-destructive; refused/);
   });
 
   it("prints nothing that acts on a terminal, though a customer tried", () => {

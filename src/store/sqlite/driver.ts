@@ -38,7 +38,7 @@ export async function loadDriver(): Promise<Open> {
 }
 
 /** The SQLite result code of an error of the driver; undefined for any other error. */
-export function sqliteCode(error: unknown): string | undefined {
+function sqliteCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
   return error.code.startsWith("SQLITE_") ? error.code : undefined;
 }
