@@ -15,7 +15,15 @@ const ajv = new Ajv2020({
   allowUnionTypes: true,
   code: { source: true, esm: true, lines: true },
 });
-const code = standalone.default(ajv, ajv.compile(schema));
+// ajv joins the errors of a referenced schema by copying all so far: with 200,000 broken rules that is minutes.
+const JOIN = /vErrors = vErrors === null \? (\w+)\.errors : vErrors\.concat\(\1\.errors\);/g;
+const APPEND = `function append(all, more) {
+  if (all === null) return more;
+  for (const error of more) all.push(error);
+  return all;
+}`;
+const code = `${standalone.default(ajv, ajv.compile(schema)).replace(JOIN, "vErrors = append(vErrors, $1.errors);")}\n${APPEND}\n`;
+if (code.includes(".concat(")) throw new Error("ajv joins errors in another way now: see JOIN");
 
 if (/\brequire\(|\bimport\b|\beval\(|new Function/.test(code)) {
   throw new Error("the compiled schema asks for code of its own: keep to keywords without run-time helpers");

@@ -1,4 +1,4 @@
-import { hash, randomFillSync } from "node:crypto";
+import { hash } from "node:crypto";
 
 /**
  * What a digest is of. Each stands in front of the hashed bytes with its version and a zero byte,
@@ -14,22 +14,6 @@ export function digest(domain: Domain, canonical: string): string {
 /** SHA-256 of raw bytes under their domain, in lower-case hex. */
 export function digestBytes(domain: Domain, bytes: Uint8Array): string {
   return hash("sha256", Buffer.concat([Buffer.from(`dispatch-gate/${domain}/v1\0`), bytes]), "hex");
-}
-
-const SALT_BYTES = 32;
-const pool = Buffer.alloc(SALT_BYTES * 128);
-let used = pool.length;
-
-/** 32 fresh random bytes in lower-case hex, drawn from the system a page at a time. */
-export function freshSalt(): string {
-  if (used >= pool.length) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  const salt = pool.toString("hex", used, used + SALT_BYTES);
-  pool.fill(0, used, used + SALT_BYTES);
-  used += SALT_BYTES;
-  return salt;
 }
 
 /**

@@ -6,23 +6,25 @@ import {
   type DispatchChoice,
   isDispatcherName,
 } from "./dispatch/dispatcher.js";
-import { ApprovalError, PolicyError } from "./errors.js";
+import { PolicyError } from "./errors.js";
 import { type Audit, createAudit } from "./gate/audit.js";
 import { createClock } from "./gate/clock.js";
 import { type Core, createCore, SETTLE_WAIT_MS } from "./gate/core.js";
 import { uuidv7 } from "./gate/ids.js";
+import { createJobs, type Jobs } from "./gate/jobs.js";
 import { evaluate, evaluateAndDispatch } from "./gate/line.js";
-import { type GateOptions, pageLimit, readOptions, refuseUnknown, type Settings } from "./gate/options.js";
-import { outcomeOfRow } from "./gate/recorded.js";
-import { enterJob, faultOutcome, note, refuseInvalid } from "./gate/refusal.js";
-import type { Entry, Submission } from "./gate/submission.js";
-import { admit, readmit } from "./job/admit.js";
+import { type GateOptions, readOptions, refuseUnknown, type Settings } from "./gate/options.js";
+import { enterJob, note, refuseInvalid } from "./gate/refusal.js";
+import { resume } from "./gate/resume.js";
+import type { Submission } from "./gate/submission.js";
+import { recordUnsettled, recover, tend } from "./gate/upkeep.js";
+import { admit } from "./job/admit.js";
 import type { Job } from "./job/job.js";
 import { loadPolicy } from "./load-policy.js";
-import type { Decision, Evaluation, JsonObject, Outcome, OutcomeStatus } from "./outcome.js";
+import type { Decision, Evaluation, Outcome } from "./outcome.js";
 import { compilePolicy, decideAdmitted, isPolicy, type Policy, type PolicySource } from "./policy/policy.js";
-import { describeOwner, isGone, RENEW_MS } from "./store/owner.js";
-import { STORE, type Store, type StoredJob } from "./store/port.js";
+import { describeOwner, RENEW_MS } from "./store/owner.js";
+import { STORE, type Store } from "./store/port.js";
 import { openSqliteStore } from "./store/sqlite/store.js";
 
 /** What a call may carry besides the job. */
@@ -78,19 +80,6 @@ export interface Gate {
   readonly recover: () => Promise<number>;
   /** Refuses new jobs, waits for running ones, and lets go of the store if the gate opened it. */
   readonly close: () => Promise<void>;
-}
-
-/** The jobs that the store knows. */
-export interface Jobs {
-  /** The outcome of a job as recorded; null when the id is unknown. */
-  readonly get: (jobId: string, options?: { readonly tenantId?: string }) => Promise<Outcome | null>;
-  readonly list: (options?: {
-    readonly status?: OutcomeStatus;
-    readonly tenantId?: string;
-    readonly after?: string;
-    /** 1 to 1,000. Default 100. */
-    readonly limit?: number;
-  }) => Promise<{ readonly items: readonly Outcome[]; readonly next: string | null }>;
 }
 
 /**
@@ -262,91 +251,4 @@ function checkCall(options: object, known: readonly string[]): void {
 
 function rejection(error: PolicyError): { readonly count: number; readonly codes: readonly string[] } {
   return { count: error.issues.length, codes: [...new Set(error.issues.map(({ code }) => code))].slice(0, 32) };
-}
-
-/** The line once more for a job that the store knows, with the very bytes that were hashed. */
-async function resume(
-  core: Core,
-  jobId: string,
-  choice: DispatchChoice | undefined,
-  options: CallOptions & { readonly tenantId?: string },
-): Promise<Outcome> {
-  let dispatcher = DEFAULT_DISPATCHER;
-  const enter = async (): Promise<Entry> => {
-    const { jobs = [] } = await core.store.read({ kind: "job", id: jobId, tenantId: options.tenantId ?? null });
-    const stored = jobs[0];
-    if (stored === undefined) return unknownJob("there is no job of that id");
-    if (jobs.length > 1) return unknownJob("several tenants have a job of that id; name the `tenantId`");
-    dispatcher = stored.row.dispatcher;
-    return reenter(stored);
-  };
-  return evaluateAndDispatch(core, {
-    enter,
-    choose: () => core.dispatchers.chooseFor(dispatcher, choice),
-    intent: "dispatch",
-    signal: options.signal,
-  });
-}
-
-function reenter({ row, vault }: StoredJob): Entry {
-  const canonical = vault.get("job");
-  if (canonical === undefined) return unknownJob("the content of that job was erased");
-  const annotations = JSON.parse(vault.get("annotations") ?? "{}") as JsonObject;
-  const admission = readmit(canonical, { id: row.id, traceId: row.traceId, annotations });
-  if (admission.hash !== row.hash) return unknownJob("the stored job is not the one that was hashed");
-  return { ok: true, admission };
-}
-
-function unknownJob(message: string): Entry {
-  return { ok: false, outcome: faultOutcome(null, { code: "job_unknown", message }) };
-}
-
-function createJobs(core: Core): Jobs {
-  const show = ({ row, approval, vault }: StoredJob): Outcome =>
-    outcomeOfRow(row, approval, vault, core.clock.wall(), true);
-  return {
-    get: async (jobId, options = {}) => {
-      refuseUnknown(options, ["tenantId"], "jobs.get");
-      const { jobs = [] } = await core.store.read({ kind: "job", id: jobId, tenantId: options.tenantId ?? null });
-      if (jobs.length > 1) {
-        throw new ApprovalError("job_id_ambiguous", "several tenants have a job of that id", "name the `tenantId`");
-      }
-      return jobs[0] === undefined ? null : show(jobs[0]);
-    },
-    list: async (options = {}) => {
-      refuseUnknown(options, ["status", "tenantId", "after", "limit"], "jobs.list");
-      const { status = null, tenantId = null, after = null } = options;
-      const page = await core.store.page({ kind: "jobs", status, tenantId, after, limit: pageLimit(options.limit) });
-      return { items: (page.jobs ?? []).map(show), next: page.next };
-    },
-  };
-}
-
-async function recover(core: Core): Promise<number> {
-  const { owners = [] } = await core.store.read({ kind: "owners" });
-  const gone = owners.filter((owner) => owner.id !== core.ownerId && isGone(owner)).map(({ id }) => id);
-  const now = core.clock.wall();
-  const { jobs } = await core.store.recover({ now, waitMs: SETTLE_WAIT_MS, gone, owner: core.ownerId });
-  return jobs.length;
-}
-
-/** Every few seconds: the lease, and what could not be recorded before. A store that is away is asked again next time. */
-async function tend(core: Core): Promise<void> {
-  try {
-    await core.keepLease();
-    await recordUnsettled(core);
-  } catch {
-    // Until the lease is renewed nothing is claimed, so there is nothing to do but to try again.
-  }
-}
-
-async function recordUnsettled(core: Core): Promise<void> {
-  for (const request of [...core.unsettled]) {
-    try {
-      await core.store.settle(request);
-    } catch {
-      return;
-    }
-    core.unsettled.splice(core.unsettled.indexOf(request), 1);
-  }
 }

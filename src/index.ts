@@ -3,7 +3,6 @@ export type {
   ApprovalListOptions,
   ApprovalRef,
   Approvals,
-  ApproverInput,
   Vote,
   VoteOptions,
 } from "./approvals.js";
@@ -21,9 +20,11 @@ export {
 } from "./errors.js";
 export { displaySafe } from "./evidence/describe.js";
 export type { EventType } from "./evidence/event.js";
+export type { ApproverInput } from "./gate/approver.js";
 export type { Audit, AuditEvent, Timeline, TimelineEntry } from "./gate/audit.js";
+export type { Jobs } from "./gate/jobs.js";
 export type { DerivedTags, GateOptions } from "./gate/options.js";
-export { type CallOptions, createGate, type Gate, type Gated, type Jobs } from "./gate.js";
+export { type CallOptions, createGate, type Gate, type Gated } from "./gate.js";
 export type { Actor, ActorType, AdmittedJob, DecidableJob, Job, JobConstraints, JobResources } from "./job/job.js";
 export { loadPolicy } from "./load-policy.js";
 export { toModelText } from "./model-text.js";

@@ -27,7 +27,6 @@ const ON_LEVEL_1: ReadonlyMap<string, readonly string[]> = new Map([
 // Third-party packages stand in one folder each, so that each can be replaced there.
 const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["yaml", "src/policy/"],
-  ["picomatch", "src/policy/"],
   ["better-sqlite3", "src/store/sqlite/"],
 ]);
 
@@ -37,9 +36,6 @@ const PURE_BUILTINS: ReadonlyMap<string, readonly string[]> = new Map([
   ["node:crypto", ["hash", "createHash", "timingSafeEqual"]],
   ["node:buffer", ["Buffer", "isUtf8"]],
 ]);
-
-// The one source of chance on level 0, which only the effects above may use.
-const CHANCE = { file: "src/digest.ts", takes: "randomFillSync", gives: "freshSalt" };
 
 // What reaches the clock, chance or the world without an import.
 const IMPURE_GLOBALS: ReadonlySet<string> = new Set([
@@ -83,8 +79,7 @@ function violationsIn(sources: Sources): string[] {
     const targets: string[] = [];
     for (const { specifier, names } of reading.imports) {
       const target = specifier.startsWith(".") ? resolve(file, specifier) : undefined;
-      const wrong =
-        target === undefined ? judgePackage(file, specifier, names) : judgeFile(file, target, names, sources);
+      const wrong = target === undefined ? judgePackage(file, specifier, names) : judgeFile(file, target, sources);
       if (wrong !== undefined) violations.push(`${file} ${wrong}`);
       if (target !== undefined && target !== file) targets.push(target);
     }
@@ -106,14 +101,12 @@ function resolve(file: string, specifier: string): string {
   return posix.normalize(posix.join(posix.dirname(file), specifier)).replace(/(?<!\.generated)\.(c|m)?js$/, ".$1ts");
 }
 
-function judgeFile(file: string, target: string, names: Import["names"], sources: Sources): string | undefined {
+function judgeFile(file: string, target: string, sources: Sources): string | undefined {
   const from = levelOf(file) ?? 0;
   const to = levelOf(target);
   if (to === undefined) return `imports ${target}, which stands on no level`;
   if (!sources.has(target) && !target.includes(".generated.")) return `imports ${target}, which does not exist`;
   if (to > from) return `imports ${target}: level ${from} must not import level ${to}`;
-  const chance = target === CHANCE.file && (names === null || names.includes(CHANCE.gives));
-  if (from <= 1 && chance) return `imports ${CHANCE.gives} of ${target}: levels 0 and 1 have no chance`;
   const [organ, other] = [placeOf(file), placeOf(target)];
   if (from !== 1 || to !== 1 || organ === other) return undefined;
   return ON_LEVEL_1.get(organ)?.includes(other) ? undefined : `imports ${target}: ${organ} must not know ${other}`;
@@ -125,8 +118,7 @@ function judgePackage(file: string, specifier: string, names: Import["names"]): 
     if (!pure) return undefined;
     const allowed = PURE_BUILTINS.get(specifier);
     if (allowed === undefined) return `imports ${specifier}: levels 0 and 1 have no clock and no I/O`;
-    const excused = (name: string): boolean => file === CHANCE.file && name === CHANCE.takes;
-    const extra = names === null ? "all of it" : names.find((name) => !allowed.includes(name) && !excused(name));
+    const extra = names === null ? "all of it" : names.find((name) => !allowed.includes(name));
     return extra === undefined
       ? undefined
       : `imports ${extra} of ${specifier}: it is not a function of its arguments alone`;
@@ -393,12 +385,6 @@ describe("the architecture check", () => {
     expect(planted("src/job/x.ts", 'import * as crypto from "node:crypto";\nexport const x = 1;')).toEqual([
       "src/job/x.ts imports all of it of node:crypto: it is not a function of its arguments alone",
     ]);
-  });
-
-  it("sees a pure file that takes fresh salt", () => {
-    expect(
-      planted("src/evidence/x.ts", 'import { freshSalt } from "../digest.js";\nexport const x = freshSalt;'),
-    ).toEqual(["src/evidence/x.ts imports freshSalt of src/digest.ts: levels 0 and 1 have no chance"]);
   });
 
   it("sees a package outside its home, and one that has none", () => {

@@ -1,5 +1,5 @@
 import { canonicalize } from "../canonical.js";
-import { commit, digest, freshSalt } from "../digest.js";
+import { commit, digest } from "../digest.js";
 import { constrain } from "../dispatch/constrain.js";
 import type { Chosen } from "../dispatch/dispatcher.js";
 import { constraintFacts, decisionFacts, type EventFacts, jobFacts, sealEvent } from "../evidence/event.js";
@@ -10,7 +10,7 @@ import { decideAdmitted } from "../policy/policy.js";
 import { foldIdentity } from "../store/approval-state.js";
 import type { ClaimAnswer, ClaimedLimit, ClaimRequest, Verdict } from "../store/port.js";
 import type { Core, InForce } from "./core.js";
-import { uuidv7 } from "./ids.js";
+import { freshSalt, uuidv7 } from "./ids.js";
 
 /** What is asked of the store for one job. */
 export interface Asking {

@@ -11,7 +11,10 @@ function draw(size: number): Buffer {
     used = 0;
   }
   used += size;
-  return page.subarray(used - size, used);
+  // A copy: what was given out must not lie here for the next reader of this memory.
+  const drawn = Buffer.from(page.subarray(used - size, used));
+  page.fill(0, used - size, used);
+  return drawn;
 }
 
 /** A UUIDv7 (RFC 9562 section 5.7): its order is that of `now`, in milliseconds. */
@@ -27,4 +30,9 @@ export function uuidv7(now: number): string {
 export function freshTraceId(): string {
   const hex = draw(16).toString("hex");
   return /^0+$/.test(hex) ? freshTraceId() : hex;
+}
+
+/** 32 fresh random bytes in lower-case hex: the salt of one commitment. */
+export function freshSalt(): string {
+  return draw(32).toString("hex");
 }

@@ -1,3 +1,4 @@
+import { MAX_ITEMS, TAG } from "../job/fields.js";
 import type { AdmittedJob } from "../job/job.js";
 import type { Reason } from "../outcome.js";
 import type { Core } from "./core.js";
@@ -6,9 +7,6 @@ import type { Core } from "./core.js";
 export type Derived =
   | { readonly ok: true; readonly tags: readonly string[] }
   | { readonly ok: false; readonly reason: Reason };
-
-const TAG = /^[a-z0-9_-]{1,64}$/;
-const MAX_TAGS = 64;
 
 /** Asks the host for derived tags, inside the deadline. A host that fails here leaves a job that must not run. */
 export async function deriveTags(core: Core, job: AdmittedJob, deadline: number): Promise<Derived> {
@@ -37,8 +35,8 @@ function readTags(answer: unknown): Derived {
     return failed({ code: "derive_tags_failed", message: "deriveTags must answer a list or a set of tags" });
   }
   const tags = [...new Set<unknown>(answer)];
-  if (tags.length > MAX_TAGS) {
-    return failed({ code: "derive_tags_failed", message: `deriveTags must answer at most ${MAX_TAGS} tags` });
+  if (tags.length > MAX_ITEMS) {
+    return failed({ code: "derive_tags_failed", message: `deriveTags must answer at most ${MAX_ITEMS} tags` });
   }
   if (!tags.every((tag) => typeof tag === "string" && TAG.test(tag))) {
     return failed({ code: "derive_tags_failed", message: "a derived tag must be 1 to 64 of a-z, 0-9, _ and -" });

@@ -31,9 +31,14 @@ export const MAX_TOPIC = 256;
 /** Printable ASCII without spaces: ids of jobs, traces, tenants and actors. */
 export const IDENTIFIER = /^[\x21-\x7e]{1,256}$/;
 
-const TAG = /^[a-z0-9_-]{1,64}$/;
-const MAX_ITEMS = 64;
-const MAX_TEXT = 256;
+/** The grammar of risk tags, declared or derived. */
+export const TAG = /^[a-z0-9_-]{1,64}$/;
+
+/** Tags, requirements or labels of one job. */
+export const MAX_ITEMS = 64;
+
+/** UTF-16 code units of a label, a capability or a requirement. */
+export const MAX_TEXT = 256;
 
 /** What one field must be: answers the normalised value, or says what is wrong and where below the field. */
 type Check = (value: Json) => { readonly value: Json } | { readonly path: string; readonly message: string };

@@ -34,7 +34,7 @@ type LabelTest = { readonly name: string; readonly globs: readonly Glob[] | null
 export type Reach = 0 | 1 | 2;
 
 export const MISSES = 0;
-export const RESTRICTS = 1;
+const RESTRICTS = 1;
 export const PERMITS = 2;
 
 /** The document MUST have been checked: a pattern that cannot be read is a bug here. */

@@ -12,6 +12,7 @@ import {
 import { digestBytes } from "../digest.js";
 import type { PolicyIssue } from "../errors.js";
 import type { Json } from "../outcome.js";
+import { createPositions } from "./positions.js";
 import { MAX_TEXT_ISSUES, scanYaml, syntaxMessage, type TextIssue, tooDeep } from "./scan-yaml.js";
 import { type Locate, MAX_DEPTH, type Path, pointer, quoted, type Reading } from "./source.js";
 
@@ -103,13 +104,14 @@ function compose(tokens: Iterable<Parameters<Composer["next"]>[0]>): {
   // Not in its types: where the composer hands over each problem. Its own way captures a stack for each,
   // which takes half a minute for 2 MiB of them.
   Reflect.set(composer, "onError", (source: unknown, _code: string, message: string, warning?: boolean) => {
+    // The composer catches what is thrown here once, and hands it over again.
+    if (issues.length >= MAX_TEXT_ISSUES) throw ENOUGH;
     issues.push({
       code: warning === true ? "yaml_warning" : "yaml_syntax",
       message: syntaxMessage(message),
       offset: startOf(source),
       fatal: true,
     });
-    if (issues.length >= MAX_TEXT_ISSUES) throw ENOUGH;
   });
   let document: Document.Parsed | undefined;
   try {
@@ -233,24 +235,5 @@ function createOffsets(root: Node): (path: Path, at: "key" | "value") => number 
       offset = node?.range?.[0] ?? offset;
     }
     return offset;
-  };
-}
-
-/** From offsets to 1-based lines and columns. */
-function createPositions(text: string): (offset: number) => { readonly line: number; readonly column: number } {
-  let starts: number[] | undefined;
-  return (offset) => {
-    if (starts === undefined) {
-      starts = [0];
-      for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
-    }
-    let low = 0;
-    let high = starts.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((starts[middle] as number) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return { line: low + 1, column: offset - (starts[low] as number) + 1 };
   };
 }

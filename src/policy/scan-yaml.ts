@@ -1,5 +1,5 @@
 import { CST, Lexer, Parser } from "yaml";
-import { MAX_DEPTH, quoted } from "./source.js";
+import { escaped, MAX_DEPTH, quoted } from "./source.js";
 
 /** Something wrong in the text at an offset. */
 export interface TextIssue {
@@ -58,6 +58,8 @@ export function scanYaml(text: string): {
   const issues: TextIssue[] = [];
   let documents = 0;
   let offset = 0;
+  // The text of a scalar comes after a mark, and may start with any character.
+  let inScalar = false;
 
   const report = (issue: TextIssue): void => {
     issues.push(issue);
@@ -82,7 +84,8 @@ export function scanYaml(text: string): {
   };
 
   for (const lexeme of new Lexer().lex(text)) {
-    const refused = REFUSED.get(CST.tokenType(lexeme));
+    const refused = inScalar ? undefined : REFUSED.get(CST.tokenType(lexeme));
+    inScalar = lexeme === CST.SCALAR;
     if (refused !== undefined) {
       const { code, what, help, fatal } = refused;
       report({ code, message: `a policy must not use ${what} (${quoted(lexeme.trim())})`, help, offset, fatal });
@@ -105,7 +108,7 @@ export function tooDeep(offset: number): TextIssue {
 
 /** Words for people, on one line in lower case, from the parser's own. */
 export function syntaxMessage(message: string): string {
-  const line = (message.split("\n")[0] as string).replace(/\.$/, "").slice(0, 200);
+  const line = escaped((message.split("\n")[0] as string).replace(/\.$/, "").slice(0, 200));
   return `not valid YAML: ${line.charAt(0).toLowerCase()}${line.slice(1)}`;
 }
 

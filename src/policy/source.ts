@@ -38,12 +38,15 @@ export function pointer(path: Path): string {
 /** User input for a message: short, on one line, nothing in it that could leave the backticks. */
 export function quoted(input: string): string {
   const cut = input.length > 64 ? `${input.slice(0, 64)}...` : input;
-  const safe = cut
+  return `\`${escaped(cut.replaceAll("`", "'"))}\``;
+}
+
+/** With every control, format and separating character written as its number. */
+export function escaped(text: string): string {
+  return text
     .toWellFormed()
-    .replaceAll("`", "'")
     .replace(
       /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
       (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`,
     );
-  return `\`${safe}\``;
 }

@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { FIELDS, IDENTIFIER, MAX_TOPIC, TOPIC } from "../job/fields.js";
+import { FIELDS, IDENTIFIER, MAX_ITEMS, MAX_TEXT, MAX_TOPIC, TAG, TOPIC } from "../job/fields.js";
 import type { AdmittedJob } from "../job/job.js";
 import { nearest } from "../nearest.js";
 import type { View } from "./match.js";
@@ -35,9 +35,6 @@ function setOf(list: readonly string[]): ReadonlySet<string> {
 /** A job nobody has admitted, as far as policies look at it: or why there is no such view of it. */
 export type ViewResult = { readonly ok: true; readonly view: View } | { readonly ok: false; readonly reason: string };
 
-const TAG = /^[a-z0-9_-]{1,64}$/;
-const MAX_ITEMS = 64;
-const MAX_TEXT = 256;
 const ACTOR_TYPES: ReadonlySet<unknown> = new Set(["human", "service", "agent"]);
 
 /**

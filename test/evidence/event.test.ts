@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { canonicalize } from "../../src/canonical.js";
-import { commit, digest, freshSalt } from "../../src/digest.js";
+import { commit, digest } from "../../src/digest.js";
 import { describeEvent, displaySafe } from "../../src/evidence/describe.js";
 import { boundList, boundText, findingFacts, jobFacts, MAX_EVENT_BYTES, sealEvent } from "../../src/evidence/event.js";
+import { freshSalt } from "../../src/gate/ids.js";
 import { admit } from "../../src/job/admit.js";
 import { nearest } from "../../src/nearest.js";
 

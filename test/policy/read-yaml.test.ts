@@ -163,6 +163,14 @@ describe("what YAML must not do in a policy", () => {
     });
   });
 
+  test("text may start with any character once it is quoted or a block", () => {
+    for (const reason of ['"*bold"', "'&x'", '"!tag %d"', ">-\n      *bold* &x\n      %text"]) {
+      const yaml = ruleYaml(`match: { topics: ["**"] }\ndecision: deny\nreason: ${reason}`);
+      expect(compilePolicy({ yaml }).decide({ topic: "x" }).type).toBe("DENY");
+    }
+    expect(compilePolicy({ yaml: `${GOOD}    reason: a\n     &b *c\n` }).decide({ topic: "x" }).reason).toBe("a &b *c");
+  });
+
   test("numbers that JSON cannot hold are refused", () => {
     const yaml = ruleYaml(
       'match: { topics: ["**"] }\ndecision: throttle\nthrottle: { limit: .inf, window_sec: 9007199254740993 }',
@@ -296,5 +304,6 @@ describe("bounds", () => {
     const large = spend(400_000);
     // Eight times as much; something quadratic would take sixty-four times as long.
     expect(large).toBeLessThan(small * 24 + 200);
+    expect(issuesOf(make(1_000)).filter((issue) => /enough/.test(issue.message))).toEqual([]);
   });
 });

@@ -32,7 +32,7 @@ const glob = (pattern: string, any: string): RegExp =>
     "s",
   );
 
-export function topicMatches(pattern: readonly string[], topic: readonly string[]): boolean {
+function topicMatches(pattern: readonly string[], topic: readonly string[]): boolean {
   const [step, ...steps] = pattern;
   if (step === undefined) return topic.length === 0;
   if (topic.length === 0) return false;

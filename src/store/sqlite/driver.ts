@@ -11,6 +11,8 @@ export interface Connection {
 
 /** A prepared statement. */
 export interface Statement {
+  /** True when it answers rows. */
+  readonly reader: boolean;
   run(...values: readonly Bound[]): { readonly changes: number };
   get(...values: readonly Bound[]): Row | undefined;
   all(...values: readonly Bound[]): Row[];
@@ -35,6 +37,43 @@ export async function loadDriver(): Promise<Open> {
       cause,
     });
   }
+}
+
+const KEPT = Symbol.for("dispatch-gate.kept-reachable");
+
+/**
+ * The connection, with it and each of its statements kept reachable for the life of the process.
+ * On Node 24.19 and newer a better-sqlite3 12 that was compiled there ends the process with SIGABRT when the garbage
+ * collector frees a statement (nodejs/node#65446). What is reachable is never freed: a few dozen small objects a store.
+ * On `globalThis`, because a list in this module that is only ever written to may be dropped by a bundler.
+ */
+export function keepReachable(connection: Connection): Connection {
+  const root = globalThis as { [KEPT]?: unknown[] };
+  root[KEPT] ??= [];
+  const kept = root[KEPT];
+  kept.push(connection);
+  const prepare = (sql: string): Statement => {
+    const statement = connection.prepare(sql);
+    kept.push(statement);
+    return statement;
+  };
+  const pragmas = new Map<string, Statement>();
+  return {
+    get open() {
+      return connection.open;
+    },
+    prepare,
+    exec: (sql) => connection.exec(sql),
+    // The driver's own `pragma` makes a statement each time and lets go of it.
+    pragma: (text) => {
+      const statement = pragmas.get(text) ?? prepare(`PRAGMA ${text}`);
+      pragmas.set(text, statement);
+      if (statement.reader) return Object.values(statement.get() ?? {})[0];
+      statement.run();
+      return undefined;
+    },
+    close: () => connection.close(),
+  };
 }
 
 /** The SQLite result code of an error of the driver; undefined for any other error. */

@@ -2,7 +2,7 @@ import { closeSync, openSync, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreError } from "../../errors.js";
-import { type Connection, isBusy, isSafeVersion, loadDriver, storeErrorOf } from "./driver.js";
+import { type Connection, isBusy, isSafeVersion, keepReachable, loadDriver, storeErrorOf } from "./driver.js";
 import { APPLICATION_ID, MIGRATIONS } from "./migrations.js";
 
 /** How long opening may wait for a lock, in milliseconds. */
@@ -16,7 +16,7 @@ export async function openConnection(path: string): Promise<Connection> {
   if (!memory) prepareFile(file);
   let connection: Connection | undefined;
   try {
-    connection = new Database(file, { timeout: 0, fileMustExist: !memory });
+    connection = keepReachable(new Database(file, { timeout: 0, fileMustExist: !memory }));
     checkLibrary(connection);
     await untilFree(() => checkIdentity(connection as Connection, file));
     await untilFree(() => setPragmas(connection as Connection, memory));

@@ -1,0 +1,130 @@
+import type { Dispatch } from "../dispatch/dispatcher.js";
+import { issuePermit, type Permit } from "../dispatch/permit.js";
+import { type EventFacts, reasonFacts, sealEvent } from "../evidence/event.js";
+import { type Admission, readmit } from "../job/admit.js";
+import type { Constraints, Decision, Outcome, Reason } from "../outcome.js";
+import type { ClaimAnswer, SettleRequest } from "../store/port.js";
+import type { ApprovalRow, JobRow } from "../store/rows.js";
+import { type Core, type InForce, SETTLE_WAIT_MS } from "./core.js";
+import { summarize } from "./recorded.js";
+import type { Judged } from "./submission.js";
+
+/** A job whose claim is on disk. From the call of its function on, the effect may have happened. */
+export interface Claimed {
+  readonly row: JobRow;
+  readonly approval: ApprovalRow | null;
+  readonly admission: Admission;
+  readonly derivedTags: readonly string[];
+  readonly decision: Decision | null;
+  readonly constraints: Constraints;
+  readonly inForce: InForce;
+  readonly dispatch: Dispatch;
+  readonly signal: AbortSignal | undefined;
+  readonly permitFor: (attempt: number) => Permit;
+  readonly firstPermit: Permit;
+}
+
+/** Takes the claimed job over. The last step before the dividing line. */
+export function takeOver(judged: Judged, answer: Extract<ClaimAnswer, { readonly status: "claimed" }>): Claimed {
+  const { admission, asked, chosen, derivedTags, signal } = judged;
+  const { job: row, approval } = answer;
+  if (chosen.dispatch === null) throw new TypeError("a claim needs a dispatch function");
+  const { inForce } = asked;
+  const permitFor = (attempt: number): Permit =>
+    issuePermit({
+      jobId: row.id,
+      tenantId: row.tenantId,
+      jobHash: row.hash,
+      snapshot: inForce.policy.snapshot,
+      dispatcher: chosen.name,
+      attempt,
+    });
+  return {
+    row,
+    approval,
+    // An equal submission without an id is the job that was asked for first, under that job's ids.
+    admission: row.id === admission.job.id ? admission : adopted(admission, row),
+    derivedTags,
+    decision: asked.decision,
+    constraints: asked.constraints,
+    inForce,
+    dispatch: chosen.dispatch,
+    signal,
+    permitFor,
+    firstPermit: permitFor(1),
+  };
+}
+
+function adopted(admission: Admission, row: JobRow): Admission {
+  return readmit(admission.canonical, {
+    id: row.id,
+    traceId: row.traceId,
+    annotations: admission.job.annotations,
+  });
+}
+
+/** Gives up a claim whose function was never called. Its approval stays used: whoever wants it to run asks again. */
+export async function abandon(core: Core, row: JobRow): Promise<void> {
+  const reason: Reason = {
+    code: "internal_error",
+    message: "the gate failed between the claim and the dispatch, so nothing was dispatched",
+  };
+  const facts = { ...rowFacts(row), status: "DENIED", dispatched: false, reason: reasonFacts(reason) };
+  try {
+    const now = core.clock.wall();
+    await core.store.settle({
+      ...whose(core, row, now),
+      status: "DENIED",
+      reason,
+      result: null,
+      vault: [],
+      event: sealEvent("job.settled", now, facts),
+    });
+  } catch {
+    // The claim stays as it is, and ends as `UNKNOWN` when this gate is gone: never as free to run.
+  }
+}
+
+/** The answer when something failed after the dispatch began: the effect may have happened, and nothing is shown. */
+export function unknownOutcome(claimed: Claimed): Outcome {
+  const reason: Reason = {
+    code: "settle_failed",
+    message: "how the job ended could not be recorded; its effect may have happened",
+    help: "look at what the job acts on before it is submitted again",
+  };
+  return { ...claimedBase(claimed, claimed.row.updatedAt), status: "UNKNOWN", reason };
+}
+
+/** What every outcome of a claimed job says. */
+export function claimedBase(claimed: Claimed, now: number): Omit<Outcome & { status: "UNKNOWN" }, "status" | "reason"> {
+  const { row, approval, decision } = claimed;
+  return {
+    jobId: row.id,
+    traceId: row.traceId,
+    jobHash: row.hash,
+    decision,
+    ...(approval === null ? {} : { approval: summarize(approval, now) }),
+    dispatched: true,
+    degraded: false,
+    replayed: false,
+  };
+}
+
+/** What every event of a claimed job says. */
+export function rowFacts(row: JobRow): EventFacts {
+  return {
+    trace_id: row.traceId,
+    job_id: row.id,
+    tenant_id: row.tenantId,
+    approval_id: row.approvalId,
+  };
+}
+
+/** Whose claim it is, in a settle. */
+export function whose(
+  core: Core,
+  row: JobRow,
+  now: number,
+): Pick<SettleRequest, "now" | "waitMs" | "owner" | "tenantId" | "jobId"> {
+  return { now, waitMs: SETTLE_WAIT_MS, owner: core.ownerId, tenantId: row.tenantId, jobId: row.id };
+}

@@ -1,0 +1,72 @@
+import { type RunEnd, runAttempts } from "../dispatch/run.js";
+import { sealEvent } from "../evidence/event.js";
+import type { Outcome, OutputRule } from "../outcome.js";
+import { decideAdmitted } from "../policy/policy.js";
+import { type Claimed, rowFacts } from "./claimed.js";
+import { type Core, SETTLE_WAIT_MS } from "./core.js";
+import { inspect } from "./seen.js";
+import { recordLate, settle } from "./settle.js";
+
+/** Dispatch, inspect, settle. Rejects only when one of them fails; the caller turns that into `UNKNOWN`. */
+export async function finish(core: Core, claimed: Claimed): Promise<Outcome> {
+  const startedAt = core.clock.monotonic();
+  const end = await dispatch(core, claimed);
+  const seen = inspect(claimed, end, outputRules(core, claimed));
+  return settle(core, claimed, { end, seen, durationMs: core.clock.monotonic() - startedAt });
+}
+
+function dispatch(core: Core, claimed: Claimed): Promise<RunEnd> {
+  const { row, admission } = claimed;
+  return runAttempts({
+    job: admission.job,
+    dispatch: claimed.dispatch,
+    constraints: claimed.constraints,
+    idempotencyKey: `${row.tenantId}/${row.id}`,
+    permitFor: (attempt) => (attempt === 1 ? claimed.firstPermit : claimed.permitFor(attempt)),
+    signal: claimed.signal,
+    monotonic: core.clock.monotonic,
+    mayRetry: (attempt) => mayRetry(core, claimed, attempt),
+    onLate: (ending, attempt) => {
+      const work: Promise<void> = recordLate(
+        core,
+        claimed,
+        inspect(claimed, ending, outputRules(core, claimed)),
+        attempt,
+      )
+        .catch(() => undefined)
+        .finally(() => core.background.delete(work));
+      core.background.add(work);
+    },
+  });
+}
+
+/** Before each further attempt the policy in force is asked again; what it would now refuse or tighten is not run again. */
+async function mayRetry(core: Core, claimed: Claimed, attempt: number): Promise<boolean> {
+  const { row, admission, derivedTags } = claimed;
+  for (let round = 0; round < 3; round += 1) {
+    const { policy, epoch } = core.inForce();
+    const same = policy.snapshot === claimed.inForce.policy.snapshot;
+    const now = core.clock.wall();
+    if (!same) {
+      const decision = decideAdmitted(policy, admission.job, derivedTags, core.settings.declaredTags);
+      // An approval was given under the policy that asked for it, and limits were taken under it: neither carries over.
+      if (decision.type !== "ALLOW" && decision.type !== "ALLOW_WITH_CONSTRAINTS") return false;
+      if (JSON.stringify(decision.constraints) !== JSON.stringify(claimed.decision?.constraints)) return false;
+    }
+    const facts = { ...rowFacts(row), attempt, epoch, snapshot: policy.snapshot };
+    const event = sealEvent("job.retried", now, facts);
+    const answer = await core.store.change({ kind: "retry", now, waitMs: SETTLE_WAIT_MS, epoch, event });
+    if (answer.status === "done") return true;
+    await core.adopt();
+  }
+  return false;
+}
+
+/** The output rules of the claim, joined with those in force now: a rule that came in between still holds back. */
+function outputRules(core: Core, claimed: Claimed): readonly OutputRule[] {
+  const claimedRules = claimed.decision?.obligations.outputs ?? [];
+  const { policy } = core.inForce();
+  if (policy.snapshot === claimed.inForce.policy.snapshot) return claimedRules;
+  const live = decideAdmitted(policy, claimed.admission.job, claimed.derivedTags, core.settings.declaredTags);
+  return [...claimedRules, ...live.obligations.outputs];
+}

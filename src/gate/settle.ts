@@ -1,0 +1,140 @@
+import { commit } from "../digest.js";
+import type { Attempt, RunEnd } from "../dispatch/run.js";
+import {
+  boundList,
+  constraintFacts,
+  type EventFacts,
+  findingFacts,
+  reasonFacts,
+  sealEvent,
+} from "../evidence/event.js";
+import type { Json, Outcome, Reason } from "../outcome.js";
+import type { SettleRequest } from "../store/port.js";
+import type { JobRow, VaultKind, VaultRow } from "../store/rows.js";
+import { type Claimed, claimedBase, rowFacts, whose } from "./claimed.js";
+import type { Core } from "./core.js";
+import { freshSalt, uuidv7 } from "./ids.js";
+import type { SettledResult } from "./recorded.js";
+import { reasonOf, type Seen } from "./seen.js";
+
+/** How a claimed job ended. */
+export interface Ended {
+  readonly end: RunEnd;
+  readonly seen: Seen;
+  readonly durationMs: number;
+}
+
+/** Characters of a recorded output, beyond which only its commitment is kept and a replay answers without it. */
+const MAX_KEPT = 262_144;
+
+/** Records how the job ended, and only then says so. Rejects when it cannot be recorded. */
+export async function settle(core: Core, claimed: Claimed, { end, seen, durationMs }: Ended): Promise<Outcome> {
+  const { row } = claimed;
+  const now = core.clock.wall();
+  const reason = reasonOf(seen);
+  const quarantineId = seen.status === "QUARANTINED" ? uuidv7(now) : undefined;
+  const recorded = recordedValue(row, seen);
+  const result: SettledResult = {
+    findings: seen.findings.slice(0, 1_000),
+    ...(quarantineId === undefined ? {} : { quarantineId }),
+  };
+  const facts: EventFacts = {
+    ...rowFacts(row),
+    status: seen.status,
+    dispatched: true,
+    reason: reasonFacts(reason),
+    constraints: constraintFacts(claimed.constraints),
+    attempts: boundList(end.attempts.map(attemptFacts)),
+    duration_ms: Math.round(durationMs),
+    findings: findingFacts(seen.findings),
+    output: recorded?.commitment ?? null,
+    quarantine_id: quarantineId ?? null,
+  };
+  const request: SettleRequest = {
+    ...whose(core, row, now),
+    status: seen.status,
+    reason,
+    result: JSON.stringify(result),
+    vault: recorded === null || recorded.row.value.length > MAX_KEPT ? [] : [recorded.row],
+    event: sealEvent("job.settled", now, facts),
+  };
+  try {
+    const answer = await core.store.settle(request);
+    if (answer.status !== "settled") throw new TypeError("the claim is not this gate's any more");
+  } catch (error) {
+    // What was observed is kept and recorded when the store answers again; until then nobody may rely on it.
+    core.unsettled.push(request);
+    throw error;
+  }
+  return outcomeOf(claimed, seen, reason, quarantineId, now);
+}
+
+function outcomeOf(
+  claimed: Claimed,
+  seen: Seen,
+  reason: Reason,
+  quarantineId: string | undefined,
+  now: number,
+): Outcome {
+  const base = { ...claimedBase(claimed, now), reason };
+  switch (seen.status) {
+    case "SUCCEEDED":
+      return { ...base, status: "SUCCEEDED", output: seen.value, findings: seen.findings };
+    case "FAILED":
+    case "TIMED_OUT":
+      return { ...base, status: seen.status, error: seen.error, findings: seen.findings };
+    case "QUARANTINED":
+      return { ...base, status: "QUARANTINED", quarantineId: quarantineId ?? "", findings: seen.findings };
+  }
+}
+
+/** A result that came after its time: recorded like any other, and released to nobody. */
+export async function recordLate(core: Core, claimed: Claimed, seen: Seen, attempt: number): Promise<void> {
+  const { row } = claimed;
+  const recorded = recordedValue(row, seen, `late:${attempt}`);
+  const now = core.clock.wall();
+  const facts: EventFacts = {
+    ...rowFacts(row),
+    attempt,
+    ended: seen.status,
+    findings: findingFacts(seen.findings),
+    output: recorded?.commitment ?? null,
+  };
+  await core.store.settle({
+    ...whose(core, row, now),
+    status: null,
+    reason: reasonOf(seen),
+    result: null,
+    vault: recorded === null || recorded.row.value.length > MAX_KEPT ? [] : [recorded.row],
+    event: sealEvent("job.late", now, facts),
+  });
+}
+
+interface Recorded {
+  readonly commitment: string;
+  readonly row: VaultRow;
+}
+
+/** The value that is kept beside the log, under a commitment of its own. */
+function recordedValue(row: JobRow, seen: Seen, as?: VaultKind): Recorded | null {
+  const [kind, value] = privateValue(seen);
+  if (value === null) return null;
+  const salt = freshSalt();
+  const { tenantId, id: jobId } = row;
+  return { commitment: commit(salt, value), row: { tenantId, jobId, kind: as ?? kind, salt, value } };
+}
+
+function privateValue(seen: Seen): readonly [VaultKind, string | null] {
+  switch (seen.status) {
+    case "SUCCEEDED":
+      return ["output", seen.encoded];
+    case "QUARANTINED":
+      return ["held", seen.held];
+    default:
+      return ["error", JSON.stringify(seen.error)];
+  }
+}
+
+function attemptFacts({ attempt, ended, durationMs }: Attempt): Json {
+  return { attempt, ended, duration_ms: Math.round(durationMs) };
+}
