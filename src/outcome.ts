@@ -199,12 +199,7 @@ export type Outcome<Output = unknown> = OutcomeBase &
 export type OutcomeStatus = Outcome["status"];
 
 /** What `gate.evaluate` answers: what would happen, recorded, with nothing dispatched. */
-export interface Evaluation {
-  readonly jobId: string | null;
-  readonly traceId: string | null;
-  readonly jobHash: string | null;
-  readonly decision: Decision | null;
-  readonly approval?: ApprovalSummary;
-  readonly reason: Reason;
+export interface Evaluation
+  extends Pick<OutcomeBase, "jobId" | "traceId" | "jobHash" | "decision" | "approval" | "reason"> {
   readonly next: "dispatch" | "wait" | "retry" | "refused" | "finished";
 }

@@ -1,24 +1,11 @@
 import { describeEvent } from "../evidence/describe.js";
-import type { EventType } from "../evidence/event.js";
 import type { JsonObject } from "../outcome.js";
 import type { LoggedEvent } from "../store/port.js";
 import type { Core } from "./core.js";
 import { pageLimit, refuseUnknown } from "./options.js";
 
 /** One event of the log, as read back. */
-export interface AuditEvent {
-  /** Position in the log, from 1, without gaps. */
-  readonly seq: number;
-  readonly type: EventType;
-  /** Milliseconds since 1970-01-01T00:00:00Z. */
-  readonly at: number;
-  readonly traceId: string | null;
-  readonly approvalId: string | null;
-  /** The exact recorded bytes, as text. */
-  readonly text: string;
-  /** The same, parsed. Keys are those of the record. */
-  readonly body: JsonObject;
-}
+export type AuditEvent = LoggedEvent;
 
 /** One event of a timeline, with what stands beside the log. */
 export interface TimelineEntry extends AuditEvent {

@@ -69,7 +69,11 @@ export function createCore(parts: CoreParts): Core {
       throw new PolicyError([{ code: "policy_missing", message: "no policy is active on the store", path: "" }]);
     }
     if (inForce !== null && inForce.epoch >= active.epoch) return;
-    const policy = compilePolicy({ document: JSON.parse(active.document) as Json });
+    const policy = compilePolicy(
+      { document: JSON.parse(active.document) as Json },
+      // Whatever one process could load, every other can take over.
+      { maxBytes: active.document.length },
+    );
     if (policy.snapshot !== active.snapshot) {
       throw new StoreError(
         "store_failed",
