@@ -167,6 +167,7 @@ function shareCommits(connection: Connection): Sharing {
   let waiting: { readonly write: () => void; readonly resolve: () => void }[] = [];
   let scheduled = false;
   let commits = 0;
+  let sinceCheckpoint = 0;
 
   const checkpoint = (): void => {
     if (connection.open) connection.pragma("wal_checkpoint(PASSIVE)", { simple: true });
@@ -181,7 +182,10 @@ function shareCommits(connection: Connection): Sharing {
     commit.run();
     commits += 1;
     for (const { resolve } of group) resolve();
-    if (commits % 1_000 === 0) setImmediate(checkpoint);
+    sinceCheckpoint += group.length;
+    if (sinceCheckpoint < 2_000) return;
+    sinceCheckpoint = 0;
+    setImmediate(checkpoint);
   };
 
   return {

@@ -31,11 +31,9 @@ function canonicalArray(list: readonly Json[]): string {
 }
 
 function canonicalObject(object: { readonly [key: string]: Json }): string {
-  // Array.prototype.sort without a comparator orders by UTF-16 code units, as RFC 8785 section 3.2.3 asks.
-  const keys = Object.keys(object).sort();
   let text = "{";
   let first = true;
-  for (const key of keys) {
+  for (const key of sortKeys(Object.keys(object))) {
     text += first ? canonicalString(key) : `,${canonicalString(key)}`;
     text += `:${canonicalize(object[key] as Json)}`;
     first = false;
@@ -43,12 +41,32 @@ function canonicalObject(object: { readonly [key: string]: Json }): string {
   return `${text}}`;
 }
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
+/** RFC 8785 section 3.2.3: by UTF-16 code units, as `<` and a sort without a comparator compare. Sorts in place. */
+export function sortKeys(keys: string[]): readonly string[] {
+  if (keys.length > 16) return keys.sort();
+  // By insertion: few keys, and often in order already.
+  for (let index = 1; index < keys.length; index += 1) {
+    const key = keys[index] as string;
+    let hole = index;
+    for (; hole > 0 && (keys[hole - 1] as string) > key; hole -= 1) keys[hole] = keys[hole - 1] as string;
+    keys[hole] = key;
+  }
+  return keys;
+}
 
-/** RFC 8785 section 3.2.2.2: ECMAScript's own string form, of well-formed strings only (I-JSON, RFC 7493). */
 function canonicalString(value: string): string {
-  if (LONE_SURROGATE.test(value)) throw new TypeError("canonical JSON cannot hold a lone surrogate");
-  return JSON.stringify(value);
+  const text = quote(value);
+  if (text === undefined) throw new TypeError("canonical JSON cannot hold a lone surrogate");
+  return text;
+}
+
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+/** RFC 8785 section 3.2.2.2: ECMAScript's own string form. Undefined for what I-JSON (RFC 7493) has no form for. */
+export function quote(value: string): string | undefined {
+  // Nothing to escape in most keys and words, which is cheaper to see than to leave to JSON.stringify.
+  if (value.length <= 64 && PLAIN.test(value)) return `"${value}"`;
+  return value.isWellFormed() ? JSON.stringify(value) : undefined;
 }
 
 /** RFC 8785 section 3.2.2.3: ECMAScript's own number form; `-0` is `0`. */

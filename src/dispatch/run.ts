@@ -76,41 +76,35 @@ function gaveUp(run: Run): boolean {
   return run.signal?.aborted === true;
 }
 
-async function callOnce(run: Run, attempt: number, budgetMs: number): Promise<Ending | { readonly kind: "timed_out" }> {
-  const stop = new AbortController();
-  const passOn = (): void => stop.abort(run.signal?.reason);
-  if (run.signal?.aborted === true) passOn();
-  else run.signal?.addEventListener("abort", passOn, { once: true });
-
+/** One call, waited for until it ends or its time is over: whichever comes first, and nothing after it. */
+function callOnce(run: Run, attempt: number, budgetMs: number): Promise<Ending | { readonly kind: "timed_out" }> {
+  const stop = createStop(run.signal);
   const startedAt = run.monotonic();
-  const isOver = (): boolean => run.monotonic() - startedAt >= budgetMs;
-  let late = false;
-  const called = call(run, attempt, stop.signal).then((ending) => {
-    // A function that held the event loop past its time ends before the timer could fire: that is late as well.
-    if (!late && !isOver()) return ending;
-    run.onLate(ending, attempt);
-    return { kind: "timed_out" } as const;
+  return new Promise((resolve, reject) => {
+    let waiting = true;
+    const clear = armTimer(budgetMs, () => {
+      waiting = false;
+      stop.abort(new DOMException("the run time is over", "TimeoutError"));
+      resolve({ kind: "timed_out" });
+    });
+    const ended = (ending: Ending): void => {
+      clear();
+      stop.release();
+      // A function that held the event loop past its time ends before the timer could fire: that is late as well.
+      const inTime = waiting && run.monotonic() - startedAt < budgetMs;
+      resolve(inTime ? ending : { kind: "timed_out" });
+      if (!inTime) run.onLate(ending, attempt);
+    };
+    call(run, attempt, stop).then(ended, reject);
   });
-  const timer = timeout(budgetMs);
-  try {
-    return await Promise.race([
-      called,
-      timer.over.then(() => {
-        late = true;
-        stop.abort(new DOMException("the run time is over", "TimeoutError"));
-        return { kind: "timed_out" } as const;
-      }),
-    ]);
-  } finally {
-    timer.clear();
-    run.signal?.removeEventListener("abort", passOn);
-  }
 }
 
 /** Every way a function can end, as a value: it may throw at once, reject, or answer. */
-async function call(run: Run, attempt: number, signal: AbortSignal): Promise<Ending> {
+async function call(run: Run, attempt: number, stop: Stop): Promise<Ending> {
   const context = Object.freeze({
-    signal,
+    get signal() {
+      return stop.signal();
+    },
     permit: run.permitFor(attempt),
     constraints: run.constraints,
     attempt,
@@ -124,22 +118,47 @@ async function call(run: Run, attempt: number, signal: AbortSignal): Promise<End
   }
 }
 
+/** What can tell one call to stop. Its signal is made when the function first asks for it: most never do. */
+interface Stop {
+  readonly signal: () => AbortSignal;
+  readonly abort: (reason: unknown) => void;
+  /** Lets go of the caller's signal. */
+  readonly release: () => void;
+}
+
+function createStop(outer: AbortSignal | undefined): Stop {
+  let inner: AbortController | undefined;
+  let stopped: { readonly reason: unknown } | undefined;
+  const abort = (reason: unknown): void => {
+    stopped ??= { reason };
+    inner?.abort(stopped.reason);
+  };
+  const passOn = (): void => abort(outer?.reason);
+  if (outer?.aborted === true) passOn();
+  else outer?.addEventListener("abort", passOn, { once: true });
+  return {
+    abort,
+    release: () => outer?.removeEventListener("abort", passOn),
+    signal: () => {
+      inner ??= new AbortController();
+      if (stopped !== undefined) inner.abort(stopped.reason);
+      return inner.signal;
+    },
+  };
+}
+
 /** The longest delay a timer of this platform takes; a longer one would fire at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-function timeout(ms: number): { readonly over: Promise<void>; readonly clear: () => void } {
+/** Calls back after `ms`, however long that is, unless what it answers is called first. */
+function armTimer(ms: number, over: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<void>((resolve) => {
-    if (ms === Number.POSITIVE_INFINITY) return;
-    const arm = (left: number): void => {
-      timer = setTimeout(
-        () => (left > MAX_TIMER_MS ? arm(left - MAX_TIMER_MS) : resolve()),
-        Math.min(left, MAX_TIMER_MS),
-      );
-    };
-    arm(Math.max(0, ms));
-  });
-  return { over, clear: () => clearTimeout(timer) };
+  const arm = (left: number): void => {
+    const next = (): void => (left > MAX_TIMER_MS ? arm(left - MAX_TIMER_MS) : over());
+    timer = setTimeout(next, Math.min(left, MAX_TIMER_MS));
+  };
+  if (ms !== Number.POSITIVE_INFINITY) arm(Math.max(0, ms));
+  return () => clearTimeout(timer);
 }
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

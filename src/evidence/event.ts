@@ -1,5 +1,6 @@
-import { canonicalize } from "../canonical.js";
+import { canonicalize, sortKeys } from "../canonical.js";
 import { digest } from "../digest.js";
+import { deepFreeze } from "../job/freeze.js";
 import type { AdmittedJob } from "../job/job.js";
 import type { Constraints, Decision, Finding, Json, JsonObject, Reason } from "../outcome.js";
 
@@ -44,17 +45,26 @@ export interface EventFacts {
 
 /** Makes an event's bytes. Pure: the same facts give the same bytes, in every store. */
 export function sealEvent(type: EventType, at: number, facts: EventFacts): SealedEvent {
-  const body: Record<string, Json> = { v: 1, type, at };
-  for (const key of Object.keys(facts)) {
-    const fact = facts[key];
-    if (fact !== undefined) body[key] = fact;
+  const body: EventFacts = { ...facts, v: 1, type, at };
+  let text = "{";
+  for (const key of sortKeys(Object.keys(body))) {
+    const fact = body[key];
+    if (fact === undefined) continue;
+    text += `${text.length === 1 ? "" : ","}${canonicalize(key)}:${textOf(fact)}`;
   }
-  const text = canonicalize(body);
+  text += "}";
   // UTF-8 is at most three bytes a UTF-16 code unit, so short texts need no count.
   if (text.length * 3 > MAX_EVENT_BYTES && Buffer.byteLength(text) > MAX_EVENT_BYTES) {
     throw new RangeError(`an event of type ${type} is larger than ${MAX_EVENT_BYTES} bytes`);
   }
   return { type, at, traceId: facts.trace_id ?? null, approvalId: facts.approval_id ?? null, text };
+}
+
+/** Texts of frozen facts that many events share. A copy of such facts is only written anew, never differently. */
+const texts = new WeakMap<object, string>();
+
+function textOf(fact: Json): string {
+  return (typeof fact === "object" && fact !== null ? texts.get(fact) : undefined) ?? canonicalize(fact);
 }
 
 /** Items of a list that stand in an event; of the rest it holds the count and the hash of all. */
@@ -101,13 +111,13 @@ function actorFacts(job: AdmittedJob): Json {
   return onBehalfOf === undefined ? { id, type } : { id, type, on_behalf_of: onBehalfOf };
 }
 
-const cache = new WeakMap<Decision, JsonObject>();
+const written = new WeakMap<Decision, JsonObject>();
 
 /** A decision as the record holds it. Decisions are frozen and shared, so each is written once. */
 export function decisionFacts(decision: Decision): JsonObject {
-  const known = cache.get(decision);
+  const known = written.get(decision);
   if (known !== undefined) return known;
-  const facts: JsonObject = {
+  const facts: JsonObject = deepFreeze({
     type: decision.type,
     rule_id: decision.ruleId,
     reason: boundText(decision.reason),
@@ -123,8 +133,9 @@ export function decisionFacts(decision: Decision): JsonObject {
       })),
     ),
     outputs: boundList(decision.obligations.outputs.map(({ ruleId, action }) => ({ rule_id: ruleId, action }))),
-  };
-  cache.set(decision, facts);
+  });
+  written.set(decision, facts);
+  texts.set(facts, canonicalize(facts));
   return facts;
 }
 

@@ -114,6 +114,9 @@ function copyAnnotations(value: unknown): Checked<JsonObject> {
   const copy = copyAsCanonical(value, { maxBytes: MAX_ANNOTATION_BYTES, maxDepth: MAX_DEPTH }, "/annotations");
   if (!copy.ok) return copy;
   if (!copy.text.startsWith("{")) return refused("/annotations", "`annotations` must be an object");
+  if (Buffer.byteLength(copy.text) > MAX_ANNOTATION_BYTES) {
+    return refused("/annotations", "the job is larger than the size limit");
+  }
   return { ok: true, value: JSON.parse(copy.text) as JsonObject };
 }
 

@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { canonicalNumber } from "../canonical.js";
+import { canonicalNumber, quote, sortKeys } from "../canonical.js";
 
 /** Why a value is not plain JSON, and where: `path` is a JSON Pointer (RFC 6901). */
 export interface CopyIssue {
@@ -9,7 +9,7 @@ export interface CopyIssue {
 
 /** What one strict walk may hold. */
 export interface CopyLimits {
-  /** UTF-8 bytes of canonical text. */
+  /** UTF-8 bytes of canonical text; the walk stops at so many UTF-16 code units. */
   readonly maxBytes: number;
   /** Nested arrays and objects. */
   readonly maxDepth: number;
@@ -34,9 +34,9 @@ class Refusal {
  * Whoever parses the text has a copy that later changes to the value cannot reach.
  */
 export function copyAsCanonical(value: unknown, limits: CopyLimits, root = ""): CopyResult {
-  const walk: Walk = { budget: limits.maxBytes, maxDepth: limits.maxDepth, seen: [] };
+  const walk: Walk = { root, path: [], budget: limits.maxBytes, maxDepth: limits.maxDepth, seen: [] };
   try {
-    return { ok: true, text: writeValue(walk, value, { parent: null, key: root }, 0) };
+    return { ok: true, text: writeValue(walk, value) };
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, issue: error.issue };
     throw error;
@@ -44,25 +44,22 @@ export function copyAsCanonical(value: unknown, limits: CopyLimits, root = ""): 
 }
 
 interface Walk {
-  /** UTF-8 bytes left. Counted while walking, so that a huge value is refused before it is copied whole. */
+  readonly root: string;
+  /** The way from the root to the value being read. */
+  readonly path: (string | number)[];
+  /**
+   * UTF-16 code units left, which are never more than UTF-8 bytes: a huge value is refused before it is copied whole.
+   * Whoever needs the exact bytes counts them in the text.
+   */
   budget: number;
   readonly maxDepth: number;
   /** The objects around the one being read: a value inside itself is a cycle. */
   readonly seen: object[];
 }
 
-interface Place {
-  readonly parent: Place | null;
-  readonly key: string | number;
-}
-
-function refuse(place: Place, message: string): never {
-  throw new Refusal({ path: pointer(place), message });
-}
-
-function pointer(place: Place): string {
-  if (place.parent === null) return String(place.key);
-  return `${pointer(place.parent)}/${escapePointer(String(place.key))}`;
+function refuse(walk: Pick<Walk, "root" | "path">, message: string): never {
+  const path = walk.path.map((key) => `/${escapePointer(String(key))}`).join("");
+  throw new Refusal({ path: walk.root + path, message });
 }
 
 /** One reference token of a JSON Pointer (RFC 6901 section 3), cut where a hostile key is long. */
@@ -71,98 +68,93 @@ function escapePointer(token: string): string {
   return shown.toWellFormed().replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
-function spend(walk: Walk, place: Place, bytes: number): void {
-  walk.budget -= bytes;
-  if (walk.budget < 0) refuse(place, "the job is larger than the size limit");
+const TOO_LARGE = "the job is larger than the size limit";
+
+function spend(walk: Walk, units: number): void {
+  walk.budget -= units;
+  if (walk.budget < 0) refuse(walk, TOO_LARGE);
 }
 
-function writeValue(walk: Walk, value: unknown, place: Place, depth: number): string {
+function writeValue(walk: Walk, value: unknown): string {
   switch (typeof value) {
     case "string":
-      return writeString(walk, value, place);
+      return writeString(walk, value);
     case "number":
-      if (!Number.isFinite(value)) return refuse(place, "a number must be finite");
-      if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-        return refuse(place, "an integer must be within plus or minus 2^53 - 1");
-      }
-      return spent(walk, place, canonicalNumber(value));
+      return writeNumber(walk, value);
     case "boolean":
-      return spent(walk, place, value ? "true" : "false");
+      return spent(walk, value ? "true" : "false");
     case "object":
-      if (value === null) return spent(walk, place, "null");
-      return writeContainer(walk, value, place, depth);
+      return value === null ? spent(walk, "null") : writeContainer(walk, value);
     case "undefined":
-      return refuse(place, "a value must not be undefined");
+      return refuse(walk, "a value must not be undefined");
     default:
-      return refuse(place, `a value must be plain JSON, not a ${typeof value}`);
+      return refuse(walk, `a value must be plain JSON, not a ${typeof value}`);
   }
 }
 
-function spent(walk: Walk, place: Place, text: string): string {
-  spend(walk, place, text.length);
+function spent(walk: Walk, text: string): string {
+  spend(walk, text.length);
   return text;
 }
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
+function writeNumber(walk: Walk, value: number): string {
+  if (!Number.isFinite(value)) return refuse(walk, "a number must be finite");
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    return refuse(walk, "an integer must be within plus or minus 2^53 - 1");
+  }
+  return spent(walk, canonicalNumber(value));
+}
 
-function writeString(walk: Walk, value: string, place: Place): string {
+function writeString(walk: Walk, value: string): string {
   // Before any work on it: a string costs at least its length.
-  if (value.length > walk.budget) refuse(place, "the job is larger than the size limit");
-  if (LONE_SURROGATE.test(value)) refuse(place, "a string must not hold a lone surrogate");
-  const text = JSON.stringify(value);
-  spend(walk, place, Buffer.byteLength(text));
-  return text;
+  if (value.length > walk.budget) refuse(walk, TOO_LARGE);
+  return spent(walk, quote(value) ?? refuse(walk, "a string must not hold a lone surrogate"));
 }
 
-function writeContainer(walk: Walk, value: object, place: Place, depth: number): string {
+function writeContainer(walk: Walk, value: object): string {
   // First of all: every other question could run a proxy's traps.
-  if (types.isProxy(value)) refuse(place, "a value must not be a proxy");
-  if (depth >= walk.maxDepth) refuse(place, `a value must not nest deeper than ${walk.maxDepth}`);
-  if (walk.seen.includes(value)) refuse(place, "a value must not contain itself");
+  if (types.isProxy(value)) refuse(walk, "a value must not be a proxy");
+  if (walk.seen.length >= walk.maxDepth) refuse(walk, `a value must not nest deeper than ${walk.maxDepth}`);
+  if (walk.seen.includes(value)) refuse(walk, "a value must not contain itself");
   walk.seen.push(value);
-  const text = Array.isArray(value) ? writeArray(walk, value, place, depth) : writeObject(walk, value, place, depth);
+  const text = Array.isArray(value) ? writeArray(walk, value) : writeObject(walk, value);
   walk.seen.pop();
   return text;
 }
 
-function writeArray(walk: Walk, list: readonly unknown[], place: Place, depth: number): string {
+function writeArray(walk: Walk, list: readonly unknown[]): string {
   const prototype: unknown = Object.getPrototypeOf(list);
   if (prototype !== Array.prototype && !isForeignRoot(prototype, "concat")) {
-    refuse(place, "a list must be a plain array");
+    refuse(walk, "a list must be a plain array");
   }
   const length = list.length;
-  if (length > walk.budget) refuse(place, "the job is larger than the size limit");
-  spend(walk, place, length + 1);
+  spend(walk, length + 1);
   // The indices and `length` are all an array may own: one more is a hidden property.
   const keys = Reflect.ownKeys(list);
   if (keys.length !== length + 1) {
-    refuse(
-      place,
-      keys.length < length + 1 ? "a list must not have holes" : "a list must hold nothing but its elements",
-    );
+    refuse(walk, keys.length < length + 1 ? "a list must not have holes" : "a list must hold nothing but its elements");
   }
   let text = "[";
   for (let index = 0; index < length; index += 1) {
-    const at: Place = { parent: place, key: index };
-    const item = dataValue(list, String(index), at);
-    text += index === 0 ? writeValue(walk, item, at, depth + 1) : `,${writeValue(walk, item, at, depth + 1)}`;
+    walk.path.push(index);
+    const written = writeValue(walk, dataValue(walk, list, String(index)));
+    walk.path.pop();
+    text += index === 0 ? written : `,${written}`;
   }
   return `${text}]`;
 }
 
-function writeObject(walk: Walk, object: object, place: Place, depth: number): string {
+function writeObject(walk: Walk, object: object): string {
   const shape = shapeIssue(object);
-  if (shape !== undefined) refuse(place, shape);
-  // Without a comparator: by UTF-16 code units, as RFC 8785 section 3.2.3 asks.
-  const names = (Reflect.ownKeys(object) as string[]).sort();
-  spend(walk, place, 2);
+  if (shape !== undefined) refuse(walk, shape);
+  spend(walk, 2);
   let text = "{";
-  for (const name of names) {
-    const at: Place = { parent: place, key: name };
-    if (name === "__proto__") refuse(at, "a key must not be `__proto__`");
-    const item = dataValue(object, name, at);
-    const written = `${writeString(walk, name, at)}:${writeValue(walk, item, at, depth + 1)}`;
-    spend(walk, at, 2);
+  for (const name of sortKeys(Reflect.ownKeys(object) as string[])) {
+    walk.path.push(name);
+    if (name === "__proto__") refuse(walk, "a key must not be `__proto__`");
+    spend(walk, 2);
+    const written = `${writeString(walk, name)}:${writeValue(walk, dataValue(walk, object, name))}`;
+    walk.path.pop();
     text += text.length === 1 ? written : `,${written}`;
   }
   return `${text}}`;
@@ -184,16 +176,18 @@ export function readProperties(
 ):
   | { readonly ok: true; readonly properties: ReadonlyMap<string, unknown> }
   | { readonly ok: false; readonly issue: CopyIssue } {
-  const place: Place = { parent: null, key: root };
+  const walk = { root, path: [] as (string | number)[] };
   const properties = new Map<string, unknown>();
   try {
-    if (typeof value !== "object" || value === null) refuse(place, "a value must be a plain object");
-    if (types.isProxy(value)) refuse(place, "a value must not be a proxy");
-    if (Array.isArray(value)) refuse(place, "a value must be a plain object, not a list");
+    if (typeof value !== "object" || value === null) refuse(walk, "a value must be a plain object");
+    if (types.isProxy(value)) refuse(walk, "a value must not be a proxy");
+    if (Array.isArray(value)) refuse(walk, "a value must be a plain object, not a list");
     const shape = shapeIssue(value);
-    if (shape !== undefined) refuse(place, shape);
-    for (const key of (Reflect.ownKeys(value) as string[]).sort()) {
-      properties.set(key, dataValue(value, key, { parent: place, key }));
+    if (shape !== undefined) refuse(walk, shape);
+    for (const key of Reflect.ownKeys(value) as string[]) {
+      walk.path.push(key);
+      properties.set(key, dataValue(walk, value, key));
+      walk.path.pop();
     }
     return { ok: true, properties };
   } catch (error) {
@@ -202,11 +196,11 @@ export function readProperties(
   }
 }
 
-function dataValue(owner: object, key: string, place: Place): unknown {
+function dataValue(walk: Pick<Walk, "root" | "path">, owner: object, key: string): unknown {
   const descriptor = Object.getOwnPropertyDescriptor(owner, key);
-  if (descriptor === undefined) return refuse(place, "a list must not have holes");
-  if (!("value" in descriptor)) return refuse(place, "a property must not be a getter or setter");
-  if (descriptor.enumerable !== true) return refuse(place, "a property must be enumerable");
+  if (descriptor === undefined) return refuse(walk, "a list must not have holes");
+  if (!("value" in descriptor)) return refuse(walk, "a property must not be a getter or setter");
+  if (descriptor.enumerable !== true) return refuse(walk, "a property must be enumerable");
   return descriptor.value;
 }
 

@@ -200,7 +200,8 @@ export function writeField(name: HashedName, value: unknown, limits: CopyLimits)
   const copy = copyAsCanonical(value, limits, root);
   // The payload is the only large field, and nothing is asked of it but to be plain JSON.
   if (!copy.ok || name === "payload") return copy;
-  const checked = field.check(JSON.parse(copy.text) as Json);
+  const plain = typeof value === "string" ? value : (JSON.parse(copy.text) as Json);
+  const checked = field.check(plain);
   if ("message" in checked) return { ok: false, issue: { path: root + checked.path, message: checked.message } };
-  return { ok: true, text: canonicalize(checked.value) };
+  return checked.value === plain ? copy : { ok: true, text: canonicalize(checked.value) };
 }

@@ -1,17 +1,17 @@
 import type { SettleAnswer, SettleRequest } from "./port.js";
-import type { JobRow, Judgement, Write } from "./rows.js";
+import type { JobHold, Judgement, Write } from "./rows.js";
 
 /**
  * Decides one settle. Only the owner of the claim may say how it ended, and only once; a claim that others gave up
  * as `UNKNOWN` may still be settled by the owner that turned out to be alive: that is knowledge gained.
  */
-export function judgeSettle(request: SettleRequest, job: JobRow | null): Judgement<SettleAnswer> {
+export function judgeSettle(request: SettleRequest, job: JobHold | null): Judgement<SettleAnswer> {
   if (job === null || job.owner !== request.owner) return { answer: { status: "not_claimed" }, writes: [] };
   const writes: Write[] = [];
   if (request.status !== null) {
     if (job.status !== "RUNNING" && job.status !== "UNKNOWN") return { answer: { status: "not_claimed" }, writes: [] };
-    const { status, reason, result, now: updatedAt } = request;
-    writes.push({ to: "jobs", row: { ...job, status, reason, result, updatedAt } });
+    const { tenantId, jobId: id, status, reason, result, now: updatedAt } = request;
+    writes.push({ to: "ended", tenantId, id, status, reason, result, updatedAt });
   }
   for (const row of request.vault) writes.push({ to: "vault", row });
   writes.push({ to: "events", event: request.event });

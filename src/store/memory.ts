@@ -61,6 +61,13 @@ export function createMemoryStore(): Store {
       case "jobs":
         jobs.set(keyOf(write.row.tenantId, write.row.id), write.row);
         return;
+      case "ended": {
+        const { to: _to, ...end } = write;
+        const key = keyOf(write.tenantId, write.id);
+        const row = jobs.get(key);
+        if (row !== undefined) jobs.set(key, { ...row, ...end });
+        return;
+      }
       case "approvals":
         approvals.set(write.row.id, write.row);
         return;

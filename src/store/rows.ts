@@ -36,6 +36,12 @@ export interface JobRow {
   readonly updatedAt: number;
 }
 
+/** How a job ended, as its row has it. */
+export type JobEnd = Pick<JobRow, "status" | "reason" | "result">;
+
+/** Who holds the claim of a job, and how it stands. */
+export type JobHold = Pick<JobRow, "owner" | "status">;
+
 /** A vote, as recorded. */
 export interface VoteRow {
   readonly approvalId: string;
@@ -104,6 +110,8 @@ export interface OwnerRow {
 export type Write =
   | { readonly to: "events"; readonly event: SealedEvent }
   | { readonly to: "jobs"; readonly row: JobRow }
+  /** How a claimed job ended; what the claim wrote stays. */
+  | ({ readonly to: "ended"; readonly tenantId: string; readonly id: string; readonly updatedAt: number } & JobEnd)
   | { readonly to: "approvals"; readonly row: ApprovalRow }
   | { readonly to: "votes"; readonly row: VoteRow }
   | { readonly to: "vault"; readonly row: VaultRow }

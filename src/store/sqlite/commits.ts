@@ -7,10 +7,11 @@ export interface CommitOptions {
   readonly group: boolean;
 }
 
-/** Runs steps in transactions: steps that arrive together share one commit, each in a savepoint of its own. */
+/** Runs steps in transactions: steps that arrive together share one commit, and each fails alone. */
 export interface Commits {
   /**
-   * Runs `step` inside a transaction and resolves with its answer once that is durable.
+   * Runs `step` inside a transaction and resolves with its answer once that is durable. A step MUST depend on nothing
+   * but the database and its own request: when a neighbour fails, it is rolled back and run once more.
    * Rejects with `store_busy` when the lock was not had within `waitMs`; the step has then not run.
    */
   readonly run: <T>(step: () => T, waitMs: number) => Promise<T>;
@@ -35,8 +36,11 @@ const MAX_GROUP = 256;
 /** Longest pause between two looks at a lock that somebody else holds, in milliseconds. */
 const MAX_PAUSE_MS = 20;
 
-/** Transactions between two checkpoints of the write-ahead log, which then run between turns and not inside a commit. */
-const CHECKPOINT_EVERY = 1_000;
+/**
+ * Steps between two checkpoints of the write-ahead log, which then run between turns and not inside a commit.
+ * Steps and not commits, since it is steps that make the log grow.
+ */
+const CHECKPOINT_EVERY = 2_000;
 
 /** Shares commits on one connection, whose busy timeout MUST be 0: the event loop never waits for a lock. */
 export function shareCommits(connection: Connection, path: string, options: CommitOptions): Commits {
@@ -78,15 +82,22 @@ export function shareCommits(connection: Connection, path: string, options: Comm
       settleIdle();
       return;
     }
+    const group = queue.splice(0, options.group ? MAX_GROUP : 1);
+    let answers: readonly Attempt[];
     try {
       begin.run();
+      answers = together(group) ?? apart(group);
     } catch (error) {
-      if (isBusy(error)) pause();
-      else failAll(error);
+      rollBackQuietly();
+      if (isBusy(error)) {
+        queue = [...group, ...queue];
+        pause();
+      } else {
+        failGroup(group, error);
+        next();
+      }
       return;
     }
-    const group = queue.splice(0, options.group ? MAX_GROUP : 1);
-    const answers = group.map(attempt);
     try {
       commit.run();
     } catch (error) {
@@ -97,7 +108,7 @@ export function shareCommits(connection: Connection, path: string, options: Comm
       return;
     }
     commits += 1;
-    sinceCheckpoint += 1;
+    sinceCheckpoint += group.length;
     group.forEach((waiting, index) => {
       const answer = answers[index] as Attempt;
       if (answer.ok) waiting.resolve(answer.value);
@@ -108,22 +119,31 @@ export function shareCommits(connection: Connection, path: string, options: Comm
 
   type Attempt = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
 
-  const attempt = (waiting: Waiting): Attempt => {
+  /** All steps without a savepoint, as nearly always: keeping what a savepoint could undo costs more than the steps. */
+  const together = (group: readonly Waiting[]): readonly Attempt[] | null => {
     try {
+      return group.map(({ step }) => ({ ok: true, value: step() }));
+    } catch {
+      rollBackQuietly();
+      return null;
+    }
+  };
+
+  /** The same steps once more after one of them failed, each in a savepoint, so that it alone is undone. */
+  const apart = (group: readonly Waiting[]): readonly Attempt[] => {
+    begin.run();
+    return group.map(({ step }) => {
       savepoint.run();
-      const value = waiting.step();
-      release.run();
-      return { ok: true, value };
-    } catch (error) {
-      // One step's failure undoes that step alone; where even that fails the whole group goes down with the commit.
       try {
+        const value = step();
+        release.run();
+        return { ok: true, value };
+      } catch (error) {
         undo.run();
         release.run();
-      } catch (worse) {
-        return { ok: false, error: worse };
+        return { ok: false, error };
       }
-      return { ok: false, error };
-    }
+    });
   };
 
   const next = (): void => {
@@ -174,11 +194,6 @@ export function shareCommits(connection: Connection, path: string, options: Comm
   const failGroup = (group: readonly Waiting[], error: unknown): void => {
     const stored = fault(error);
     for (const { reject } of group) reject(stored);
-  };
-
-  const failAll = (error: unknown): void => {
-    failGroup(queue.splice(0), error);
-    settleIdle();
   };
 
   const rollBackQuietly = (): void => {

@@ -105,7 +105,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       }, request.waitMs),
 
     settle: (request) =>
-      transact(() => judgeSettle(request, tables.job(request.tenantId, request.jobId)), request.waitMs),
+      transact(() => judgeSettle(request, tables.hold(request.tenantId, request.jobId)), request.waitMs),
 
     vote: (request) =>
       transact(

@@ -1,7 +1,17 @@
 import type { EventType } from "../../evidence/event.js";
 import type { ApprovalState, JsonObject, OutcomeStatus, Reason } from "../../outcome.js";
 import type { LoggedEvent } from "../port.js";
-import type { ActivePolicy, ApprovalRow, JobRow, OwnerRow, PolicyHead, VaultKind, VoteRow, Write } from "../rows.js";
+import type {
+  ActivePolicy,
+  ApprovalRow,
+  JobHold,
+  JobRow,
+  OwnerRow,
+  PolicyHead,
+  VaultKind,
+  VoteRow,
+  Write,
+} from "../rows.js";
 import type { Connection, Row, Statement } from "./driver.js";
 
 /** What names a job in a store. */
@@ -17,6 +27,7 @@ export interface Tables {
   readonly head: () => { readonly seq: number; readonly at: number };
   readonly owners: () => readonly OwnerRow[];
   readonly job: (tenantId: string, id: string) => JobRow | null;
+  readonly hold: (tenantId: string, id: string) => JobHold | null;
   readonly jobsOfId: (id: string) => readonly JobRow[];
   readonly runningJobs: () => readonly JobRow[];
   readonly jobsAfter: (after: JobKey, tenant: string | null, status: string | null, limit: number) => readonly JobRow[];
@@ -67,6 +78,7 @@ export function prepareTables(connection: Connection): Tables {
   const head = sql("SELECT seq, at FROM events ORDER BY seq DESC LIMIT 1");
   const owners = sql("SELECT id, pid, realm, started, lease_until FROM owners");
   const job = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ? AND tenant_id = ?`);
+  const hold = sql("SELECT owner, status FROM jobs WHERE id = ? AND tenant_id = ?");
   const jobsOfId = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`);
   const runningJobs = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE status = 'RUNNING'`);
   const jobsAfter = sql(
@@ -104,6 +116,9 @@ export function prepareTables(connection: Connection): Tables {
   const putJob = sql(
     `INSERT INTO jobs (${JOB_COLUMNS}) VALUES (${marks(JOB_COLUMNS)})
      ON CONFLICT (id, tenant_id) DO UPDATE SET ${replace(JOB_COLUMNS, ["id", "tenant_id"])}`,
+  );
+  const endJob = sql(
+    "UPDATE jobs SET status = ?, reason = ?, result = ?, updated_at = ? WHERE id = ? AND tenant_id = ?",
   );
   const putApproval = sql(
     `INSERT INTO approvals (${APPROVAL_COLUMNS}) VALUES (${marks(APPROVAL_COLUMNS)})
@@ -154,6 +169,11 @@ export function prepareTables(connection: Connection): Tables {
           row.createdAt,
           row.updatedAt,
         );
+        return;
+      }
+      case "ended": {
+        const { status, reason, result, updatedAt, id, tenantId } = write;
+        endJob.run(status, JSON.stringify(reason), result, updatedAt, id, tenantId);
         return;
       }
       case "approvals": {
@@ -226,6 +246,7 @@ export function prepareTables(connection: Connection): Tables {
     },
     owners: () => owners.all().map(ownerOf),
     job: (tenantId, id) => one(job.get(id, tenantId), jobOf),
+    hold: (tenantId, id) => one(hold.get(id, tenantId), holdOf),
     jobsOfId: (id) => jobsOfId.all(id).map(jobOf),
     runningJobs: () => runningJobs.all().map(jobOf),
     jobsAfter: ({ id, tenantId }, tenant, status, limit) =>
@@ -284,6 +305,10 @@ function jobOf(row: Row): JobRow {
     createdAt: row.created_at as number,
     updatedAt: row.updated_at as number,
   };
+}
+
+function holdOf(row: Row): JobHold {
+  return { owner: row.owner as string | null, status: row.status as OutcomeStatus };
 }
 
 function approvalOf(row: Row): ApprovalRow {
