@@ -106,7 +106,7 @@ function prepareWrites(connection: Connection): Writes {
   );
   const appendEvent = connection.prepare(
     `INSERT INTO events (seq, at, type, trace_id, approval_id, bytes)
-     VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events), ?, ?, ?, ?, ?)`,
+     VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events), ?, ?, ?, ?, CAST(? AS BLOB))`,
   );
   const tenant = "acme";
   return {
@@ -128,7 +128,7 @@ function prepareWrites(connection: Connection): Writes {
         at,
       );
       putVault.run(id, tenant, "job", salt, canonical);
-      appendEvent.run(at, "job.dispatching", traceId, null, Buffer.from(event));
+      appendEvent.run(at, "job.dispatching", traceId, null, event);
     },
     settle: ({ id, traceId, jobHash, decision, owner, at }, commitment, salt, recorded, event, now) => {
       const result = '{"findings":[]}';
@@ -149,7 +149,7 @@ function prepareWrites(connection: Connection): Writes {
         now,
       );
       putVault.run(id, tenant, "output", salt, recorded);
-      appendEvent.run(now, "job.settled", traceId, null, Buffer.from(event));
+      appendEvent.run(now, "job.settled", traceId, null, event);
     },
   };
 }

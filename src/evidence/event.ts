@@ -45,12 +45,13 @@ export interface EventFacts {
 
 /** Makes an event's bytes. Pure: the same facts give the same bytes, in every store. */
 export function sealEvent(type: EventType, at: number, facts: EventFacts): SealedEvent {
-  const body: EventFacts = { ...facts, v: 1, type, at };
+  const always: EventFacts = { v: 1, type, at };
   let text = "{";
-  for (const key of sortKeys(Object.keys(body))) {
-    const fact = body[key];
+  for (const key of sortKeys([...Object.keys(facts), "v", "type", "at"])) {
+    const fact = always[key] ?? facts[key];
     if (fact === undefined) continue;
-    text += `${text.length === 1 ? "" : ","}${canonicalize(key)}:${textOf(fact)}`;
+    // The keys are the record's own words, with nothing in them to escape.
+    text += text.length === 1 ? `"${key}":${textOf(fact)}` : `,"${key}":${textOf(fact)}`;
   }
   text += "}";
   // UTF-8 is at most three bytes a UTF-16 code unit, so short texts need no count.

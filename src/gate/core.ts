@@ -29,7 +29,7 @@ export interface Core {
   /** Makes a policy the one in force for every process on the store. */
   readonly activate: (policy: Policy, by: string) => Promise<void>;
   /** Renews the owner's lease when it is about to lapse; a gate whose lease ran out claims nothing until then. */
-  readonly keepLease: () => Promise<void>;
+  readonly keepLease: () => Promise<void> | undefined;
   /** Jobs that this process runs, by {@link jobKey}. */
   readonly running: Map<string, Promise<Outcome>>;
   /** Work that goes on after its caller has an answer: late results. */
@@ -86,6 +86,13 @@ export function createCore(parts: CoreParts): Core {
     if (inForce === null || inForce.epoch < active.epoch) inForce = { policy, epoch: active.epoch };
   };
 
+  const renew = async (): Promise<void> => {
+    const now = clock.wall();
+    const row: OwnerRow = { ...owner, leaseUntil: now + LEASE_MS };
+    await store.change({ kind: "renew", now, waitMs: SETTLE_WAIT_MS, owner: row });
+    leaseUntil = row.leaseUntil;
+  };
+
   return {
     ...parts,
     ownerId: owner.id,
@@ -110,12 +117,6 @@ export function createCore(parts: CoreParts): Core {
       // Two gates may activate at once: the later epoch stands, whichever answer comes first.
       if (inForce === null || inForce.epoch < answer.active.epoch) inForce = { policy, epoch: answer.active.epoch };
     },
-    keepLease: async () => {
-      const now = clock.wall();
-      if (now < leaseUntil - LEASE_MS / 2) return;
-      const row: OwnerRow = { ...owner, leaseUntil: now + LEASE_MS };
-      await store.change({ kind: "renew", now, waitMs: SETTLE_WAIT_MS, owner: row });
-      leaseUntil = row.leaseUntil;
-    },
+    keepLease: () => (clock.wall() < leaseUntil - LEASE_MS / 2 ? undefined : renew()),
   };
 }

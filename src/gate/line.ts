@@ -9,7 +9,7 @@ import { finish } from "./finish.js";
 import { evaluationOf, outcomeOfRow, summarize } from "./recorded.js";
 import { CLOSED, faultOutcome, ID_REUSED, POLICY_CHANGED, reasonOfFault } from "./refusal.js";
 import type { Judged, Submission } from "./submission.js";
-import { deriveTags } from "./tags.js";
+import { deriveTags, NONE } from "./tags.js";
 
 /**
  * The line: admit, decide, constrain, claim | dispatch, inspect, settle.
@@ -52,8 +52,9 @@ async function beforeDispatch(core: Core, submission: Submission): Promise<Befor
     if (!entry.ok) return refused(entry.outcome);
     admission = entry.admission;
     const chosen = submission.choose();
-    await core.keepLease();
-    const derived = await deriveTags(core, admission.job, deadline);
+    const renewing = core.keepLease();
+    if (renewing !== undefined) await renewing;
+    const derived = core.settings.deriveTags === undefined ? NONE : await deriveTags(core, admission.job, deadline);
     const derivedTags = derived.ok ? derived.tags : [];
     const refusal = derived.ok ? refusalOf(submission, chosen) : derived.reason;
     const { intent } = submission;

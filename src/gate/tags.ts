@@ -8,10 +8,13 @@ export type Derived =
   | { readonly ok: true; readonly tags: readonly string[] }
   | { readonly ok: false; readonly reason: Reason };
 
+/** What a host that derives none answers. */
+export const NONE: Derived = { ok: true, tags: [] };
+
 /** Asks the host for derived tags, inside the deadline. A host that fails here leaves a job that must not run. */
 export async function deriveTags(core: Core, job: AdmittedJob, deadline: number): Promise<Derived> {
   const derive = core.settings.deriveTags;
-  if (derive === undefined) return { ok: true, tags: [] };
+  if (derive === undefined) return NONE;
   const left = deadline - core.clock.monotonic();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<"late">((resolve) => {

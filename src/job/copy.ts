@@ -137,7 +137,7 @@ function writeArray(walk: Walk, list: readonly unknown[]): string {
   let text = "[";
   for (let index = 0; index < length; index += 1) {
     walk.path.push(index);
-    const written = writeValue(walk, dataValue(walk, list, String(index)));
+    const written = writeValue(walk, dataValue(walk, list, index));
     walk.path.pop();
     text += index === 0 ? written : `,${written}`;
   }
@@ -145,14 +145,13 @@ function writeArray(walk: Walk, list: readonly unknown[]): string {
 }
 
 function writeObject(walk: Walk, object: object): string {
-  const shape = shapeIssue(object);
-  if (shape !== undefined) refuse(walk, shape);
-  spend(walk, 2);
+  const names = ownNames(object);
+  if (typeof names === "string") return refuse(walk, names);
+  spend(walk, 2 + 2 * names.length);
   let text = "{";
-  for (const name of sortKeys(Reflect.ownKeys(object) as string[])) {
+  for (const name of sortKeys(names)) {
     walk.path.push(name);
     if (name === "__proto__") refuse(walk, "a key must not be `__proto__`");
-    spend(walk, 2);
     const written = `${writeString(walk, name)}:${writeValue(walk, dataValue(walk, object, name))}`;
     walk.path.pop();
     text += text.length === 1 ? written : `,${written}`;
@@ -160,13 +159,15 @@ function writeObject(walk: Walk, object: object): string {
   return `${text}}`;
 }
 
-/** Why an object that is no array or proxy is not a plain one; undefined when it is. */
-function shapeIssue(object: object): string | undefined {
+/** The keys of a plain object that is no array or proxy, or why it is not a plain one. */
+function ownNames(object: object): string[] | string {
   const prototype: unknown = Object.getPrototypeOf(object);
   if (prototype !== Object.prototype && prototype !== null && !isForeignRoot(prototype, "isPrototypeOf")) {
     return `a value must be a plain object, not ${kindOf(object)}`;
   }
-  return Object.getOwnPropertySymbols(object).length > 0 ? "an object must not have symbol keys" : undefined;
+  const keys = Reflect.ownKeys(object);
+  // Symbols come last, after all strings (ECMA-262, OrdinaryOwnPropertyKeys).
+  return typeof keys.at(-1) === "symbol" ? "an object must not have symbol keys" : (keys as string[]);
 }
 
 /** The own data properties of one plain object, read once and not looked into, or why it is not one. */
@@ -182,9 +183,9 @@ export function readProperties(
     if (typeof value !== "object" || value === null) refuse(walk, "a value must be a plain object");
     if (types.isProxy(value)) refuse(walk, "a value must not be a proxy");
     if (Array.isArray(value)) refuse(walk, "a value must be a plain object, not a list");
-    const shape = shapeIssue(value);
-    if (shape !== undefined) refuse(walk, shape);
-    for (const key of Reflect.ownKeys(value) as string[]) {
+    const names = ownNames(value);
+    if (typeof names === "string") return refuse(walk, names);
+    for (const key of names) {
       walk.path.push(key);
       properties.set(key, dataValue(walk, value, key));
       walk.path.pop();
@@ -196,7 +197,7 @@ export function readProperties(
   }
 }
 
-function dataValue(walk: Pick<Walk, "root" | "path">, owner: object, key: string): unknown {
+function dataValue(walk: Pick<Walk, "root" | "path">, owner: object, key: string | number): unknown {
   const descriptor = Object.getOwnPropertyDescriptor(owner, key);
   if (descriptor === undefined) return refuse(walk, "a list must not have holes");
   if (!("value" in descriptor)) return refuse(walk, "a property must not be a getter or setter");

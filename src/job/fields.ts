@@ -1,4 +1,4 @@
-import { canonicalize } from "../canonical.js";
+import { canonicalize, quote } from "../canonical.js";
 import { nearest } from "../nearest.js";
 import type { Json } from "../outcome.js";
 import { type CopyLimits, type CopyResult, copyAsCanonical } from "./copy.js";
@@ -110,8 +110,13 @@ function setOf(field: string, grammar: (item: Json) => item is string, what: str
     if (value.length > MAX_ITEMS) return wrong("", `\`${field}\` must hold at most ${MAX_ITEMS} items`);
     const index = value.findIndex((item: Json) => !grammar(item));
     if (index >= 0) return wrong(`/${index}`, `an item of \`${field}\` must be ${what}`);
-    return { value: [...new Set(value as string[])].sort() };
+    return { value: isSorted(value as string[]) ? value : [...new Set(value as string[])].sort() };
   };
+}
+
+/** In order and without repeats. */
+function isSorted(list: readonly string[]): boolean {
+  return list.every((item, index) => index === 0 || (list[index - 1] as string) < item);
 }
 
 const isTag = (item: Json): item is string => typeof item === "string" && TAG.test(item);
@@ -197,11 +202,17 @@ export function writeField(name: HashedName, value: unknown, limits: CopyLimits)
     if (field.absent !== undefined) return { ok: true, text: field.absent };
     return { ok: false, issue: { path: root, message: `a job must have a ${name}` } };
   }
+  const text = typeof value === "string" && name !== "payload" ? quote(value) : undefined;
+  if (text !== undefined) return judged(field, value as string, root, text);
   const copy = copyAsCanonical(value, limits, root);
   // The payload is the only large field, and nothing is asked of it but to be plain JSON.
   if (!copy.ok || name === "payload") return copy;
-  const plain = typeof value === "string" ? value : (JSON.parse(copy.text) as Json);
-  const checked = field.check(plain);
+  return judged(field, JSON.parse(copy.text) as Json, root, copy.text);
+}
+
+/** The text of the checked value; `text` is that of the value as it came. */
+function judged(field: Field, value: Json, root: string, text: string): CopyResult {
+  const checked = field.check(value);
   if ("message" in checked) return { ok: false, issue: { path: root + checked.path, message: checked.message } };
-  return checked.value === plain ? copy : { ok: true, text: canonicalize(checked.value) };
+  return { ok: true, text: checked.value === value ? text : canonicalize(checked.value) };
 }

@@ -14,7 +14,7 @@ export interface ClaimView {
   readonly jobApproval: ApprovalRow | null;
   /** The recorded output of `job`. */
   readonly output: string | null;
-  /** The latest request of the same approval key. */
+  /** The open request of the same approval key; where there is none and one may be asked for, the latest. */
   readonly approval: ApprovalRow | null;
   /** The job that opened `approval`. */
   readonly approvalJob: JobRow | null;

@@ -8,6 +8,7 @@ import { judgeSettle } from "./judge-settle.js";
 import { judgeVote } from "./judge-vote.js";
 import { cursorOf, jobKeyOf, nextOf } from "./paging.js";
 import {
+  type ClaimRequest,
   type LoggedEvent,
   type PageAnswer,
   type PageQuery,
@@ -43,9 +44,10 @@ export function createMemoryStore(): Store {
   const vaultOf = (tenantId: string, jobId: string): ReadonlyMap<VaultKind, string> =>
     new Map(vault.get(keyOf(tenantId, jobId)));
 
-  const latestApproval = (key: string): ApprovalRow | null => {
-    const equal = [...approvals.values()].filter((row) => row.key === key);
-    return equal.find(isOpen) ?? equal.sort(latestFirst)[0] ?? null;
+  const approvalFor = ({ approvalKey, verdict }: ClaimRequest): ApprovalRow | null => {
+    const equal = [...approvals.values()].filter((row) => row.key === approvalKey);
+    const latest = verdict.kind === "approve" ? equal.sort(latestFirst)[0] : undefined;
+    return equal.find(isOpen) ?? latest ?? null;
   };
 
   const nthLatest = (bucket: string, since: number, n: number): number | null => {
@@ -147,7 +149,7 @@ export function createMemoryStore(): Store {
       transact(() => {
         const { tenantId, id } = request.job;
         const job = jobAt(tenantId, id);
-        const approval = latestApproval(request.approvalKey);
+        const approval = approvalFor(request);
         return judgeClaim(request, {
           active: active(),
           job,

@@ -41,7 +41,7 @@ describe("two catches, divided by the call of the dispatch function", () => {
     "a throw in %s, before the call, is a refusal and nothing was dispatched",
     async (step) => {
       let calls = 0;
-      const gate = await open({ policy, store: createMemoryStore(), dispatch: () => ++calls });
+      const gate = await open({ policy, store: createMemoryStore(), dispatch: () => ++calls, deriveTags: () => [] });
       fault.at = step;
       const outcome = await gate.evaluateAndDispatch({ id: "j-1", topic: "a" });
       expectOutcome(outcome, { status: "DENIED", code: "internal_error", dispatched: false });

@@ -282,6 +282,8 @@ describe("a malformed field is refused with its place", () => {
       "/constraints/maxRuntimeSec",
       "`maxRuntimeSec` must be a number of seconds over 0, at most 31536000",
     ],
+    [{ topic: "t", capability: "\ud800" }, "/capability", "a string must not hold a lone surrogate"],
+    [{ topic: "\ud800" }, "/topic", "a string must not hold a lone surrogate"],
     [{ topic: "t", annotations: [] }, "/annotations", "`annotations` must be an object"],
   ];
   for (const [input, path, message] of cases) {

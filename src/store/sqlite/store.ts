@@ -89,7 +89,10 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       transact(() => {
         const { tenantId, id } = request.job;
         const job = tables.job(tenantId, id);
-        const approval = tables.latestApproval(request.approvalKey);
+        const open = tables.openApproval(request.approvalKey);
+        // One that is resolved matters only where another would be asked for: a rejection may stand.
+        const resolved = open === null && request.verdict.kind === "approve";
+        const approval = resolved ? tables.latestApproval(request.approvalKey) : open;
         const view = {
           active: tables.policyHead(),
           job,

@@ -32,6 +32,7 @@ export interface Tables {
   readonly runningJobs: () => readonly JobRow[];
   readonly jobsAfter: (after: JobKey, tenant: string | null, status: string | null, limit: number) => readonly JobRow[];
   readonly approval: (id: string) => ApprovalRow | null;
+  readonly openApproval: (key: string) => ApprovalRow | null;
   readonly latestApproval: (key: string) => ApprovalRow | null;
   readonly approvalsAfter: (
     after: string,
@@ -86,9 +87,11 @@ export function prepareTables(connection: Connection): Tables {
      AND (@status IS NULL OR status = @status) ORDER BY id, tenant_id LIMIT @limit`,
   );
   const approval = sql(`SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE id = ?`);
+  const openApproval = sql(
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE key = ? AND state IN ('pending', 'approved')`,
+  );
   const latestApproval = sql(
-    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE key = ?
-     ORDER BY state IN ('pending', 'approved') DESC, requested_at DESC, id DESC LIMIT 1`,
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE key = ? ORDER BY requested_at DESC, id DESC LIMIT 1`,
   );
   const approvalsAfter = sql(
     `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE id > @after AND (@tenant IS NULL OR tenant_id = @tenant)
@@ -111,7 +114,7 @@ export function prepareTables(connection: Connection): Tables {
   );
 
   const appendEvent = sql(
-    `INSERT INTO events (${EVENT_COLUMNS}) VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events), ?, ?, ?, ?, ?)`,
+    `INSERT INTO events (${EVENT_COLUMNS}) VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events), ?, ?, ?, ?, CAST(? AS BLOB))`,
   );
   const putJob = sql(
     `INSERT INTO jobs (${JOB_COLUMNS}) VALUES (${marks(JOB_COLUMNS)})
@@ -148,7 +151,8 @@ export function prepareTables(connection: Connection): Tables {
     switch (write.to) {
       case "events": {
         const { at, type, traceId, approvalId, text } = write.event;
-        appendEvent.run(at, type, traceId, approvalId, Buffer.from(text));
+        // Bound as text, which is UTF-8, and kept as those very bytes.
+        appendEvent.run(at, type, traceId, approvalId, text);
         return;
       }
       case "jobs": {
@@ -252,6 +256,7 @@ export function prepareTables(connection: Connection): Tables {
     jobsAfter: ({ id, tenantId }, tenant, status, limit) =>
       jobsAfter.all({ id, tenantAfter: tenantId, tenant, status, limit }).map(jobOf),
     approval: (id) => one(approval.get(id), approvalOf),
+    openApproval: (key) => one(openApproval.get(key), approvalOf),
     latestApproval: (key) => one(latestApproval.get(key), approvalOf),
     approvalsAfter: (after, tenant, states, limit) =>
       approvalsAfter.all({ after, tenant, states: JSON.stringify(states), limit }).map(approvalOf),
