@@ -40,7 +40,7 @@ export async function openFloor(path: string, dispatch: (job: Job) => Json, deci
     const outputCommitment = hash("sha256", `dispatch-gate/value/v1\0${outputSalt}\0${recorded}`, "hex");
     const settledAt = Date.now();
     const ending = endingText(row, outputCommitment, settledAt);
-    await inCommit(() => settle(row, commitment, outputSalt, recorded, ending, settledAt));
+    await inCommit(() => settle(row, outputSalt, recorded, ending, settledAt));
     return output;
   };
 
@@ -83,14 +83,7 @@ const COMPLETED = '{"code":"completed","message":"the job ran"}';
 
 interface Writes {
   readonly claim: (row: FloorRow, commitment: string, salt: string, canonical: string, event: string) => void;
-  readonly settle: (
-    row: FloorRow,
-    commitment: string,
-    salt: string,
-    recorded: string,
-    event: string,
-    at: number,
-  ) => void;
+  readonly settle: (row: FloorRow, salt: string, recorded: string, event: string, at: number) => void;
 }
 
 /** The statements of the store, as `src/store/sqlite/tables.ts` has them. */
@@ -99,6 +92,9 @@ function prepareWrites(connection: Connection): Writes {
   const putJob = connection.prepare(
     `INSERT INTO jobs (${JOB_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id, tenant_id) DO UPDATE SET ${changed.map((column) => `${column} = excluded.${column}`).join(", ")}`,
+  );
+  const endJob = connection.prepare(
+    "UPDATE jobs SET status = ?, reason = ?, result = ?, updated_at = ? WHERE id = ? AND tenant_id = ?",
   );
   const putVault = connection.prepare(
     `INSERT INTO vault (job_id, tenant_id, kind, salt, value) VALUES (?, ?, ?, ?, ?)
@@ -130,24 +126,8 @@ function prepareWrites(connection: Connection): Writes {
       putVault.run(id, tenant, "job", salt, canonical);
       appendEvent.run(at, "job.dispatching", traceId, null, event);
     },
-    settle: ({ id, traceId, jobHash, decision, owner, at }, commitment, salt, recorded, event, now) => {
-      const result = '{"findings":[]}';
-      putJob.run(
-        id,
-        tenant,
-        traceId,
-        jobHash,
-        "SUCCEEDED",
-        owner,
-        "default",
-        null,
-        decision,
-        COMPLETED,
-        result,
-        commitment,
-        at,
-        now,
-      );
+    settle: ({ id, traceId }, salt, recorded, event, now) => {
+      endJob.run("SUCCEEDED", COMPLETED, '{"findings":[]}', now, id, tenant);
       putVault.run(id, tenant, "output", salt, recorded);
       appendEvent.run(now, "job.settled", traceId, null, event);
     },

@@ -43,7 +43,7 @@ function canonicalObject(object: { readonly [key: string]: Json }): string {
 
 /** RFC 8785 section 3.2.3: by UTF-16 code units, as `<` and a sort without a comparator compare. Sorts in place. */
 export function sortKeys(keys: string[]): readonly string[] {
-  if (keys.length > 16) return keys.sort();
+  if (keys.length > 32) return keys.sort();
   // By insertion: few keys, and often in order already.
   for (let index = 1; index < keys.length; index += 1) {
     const key = keys[index] as string;
