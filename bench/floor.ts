@@ -76,7 +76,7 @@ async function connect(path: string): Promise<Connection> {
 }
 
 const JOB_COLUMNS =
-  "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, result, commitment, created_at, updated_at";
+  "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, constraints, result, commitment, created_at, updated_at";
 
 const RUNNING = '{"code":"job_running","message":"the job is running"}';
 const COMPLETED = '{"code":"completed","message":"the job ran"}';
@@ -90,7 +90,7 @@ interface Writes {
 function prepareWrites(connection: Connection): Writes {
   const changed = JOB_COLUMNS.split(", ").slice(2);
   const putJob = connection.prepare(
-    `INSERT INTO jobs (${JOB_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO jobs (${JOB_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id, tenant_id) DO UPDATE SET ${changed.map((column) => `${column} = excluded.${column}`).join(", ")}`,
   );
   const endJob = connection.prepare(
@@ -118,6 +118,7 @@ function prepareWrites(connection: Connection): Writes {
         null,
         decision,
         RUNNING,
+        '{"maxRuntimeSec":900}',
         null,
         commitment,
         at,

@@ -168,6 +168,8 @@ interface OutcomeBase {
   /** Null when the gate could not come to one. */
   readonly decision: Decision | null;
   readonly approval?: ApprovalSummary;
+  /** The limits the run was held to, from policy, job and gate together. Absent where nothing was dispatched. */
+  readonly constraints?: Constraints;
   readonly reason: Reason;
   /** True when the effect may have happened. */
   readonly dispatched: boolean;

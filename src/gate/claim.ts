@@ -187,6 +187,7 @@ function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequ
     verdict,
     limits: limits.map((limit) => bucketed(limit, job)),
     decision: decision === null ? null : decisionText(decision),
+    constraints: JSON.stringify(prepared.constraints),
     facts,
     dispatching: verdict.kind === "permit" && intent === "dispatch" ? sealEvent("job.dispatching", now, facts) : null,
   };

@@ -104,6 +104,7 @@ export function claimedBase(claimed: Claimed, now: number): Omit<Outcome & { sta
     jobHash: row.hash,
     decision,
     ...(approval === null ? {} : { approval: summarize(approval, now) }),
+    constraints: claimed.constraints,
     dispatched: true,
     degraded: false,
     replayed: false,

@@ -1,4 +1,4 @@
-import type { ApprovalSummary, Decision, Evaluation, Finding, Outcome, OutcomeError } from "../outcome.js";
+import type { ApprovalSummary, Constraints, Decision, Evaluation, Finding, Outcome, OutcomeError } from "../outcome.js";
 import { decodeOutput } from "../output/decode.js";
 import { expiryOf, isOpen } from "../store/approval-state.js";
 import type { ApprovalRow, JobRow, VaultKind } from "../store/rows.js";
@@ -29,6 +29,7 @@ export interface OutcomeBase {
   readonly jobHash: string;
   readonly decision: Decision | null;
   readonly approval?: ApprovalSummary;
+  readonly constraints?: Constraints;
   readonly reason: Outcome["reason"];
   readonly dispatched: boolean;
   readonly degraded: boolean;
@@ -49,6 +50,7 @@ export function outcomeOfRow(
     jobHash: row.hash,
     decision: row.decision === null ? null : (JSON.parse(row.decision) as Decision),
     ...(approval === null ? {} : { approval: summarize(approval, now) }),
+    ...(row.constraints === null ? {} : { constraints: JSON.parse(row.constraints) as Constraints }),
     reason: row.reason,
     // Only a claim dispatches, and only a claim gives a job an owner.
     dispatched: row.owner !== null,

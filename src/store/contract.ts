@@ -96,6 +96,7 @@ function claimOf(changes: ClaimChanges = {}): ClaimRequest {
     verdict,
     limits: [],
     decision: '{"type":"ALLOW"}',
+    constraints: '{"maxRuntimeSec":5}',
     facts,
     dispatching: verdict.kind === "permit" ? sealEvent("job.dispatching", now, facts) : null,
     ...rest,
@@ -179,6 +180,7 @@ const CASES: readonly (readonly [name: string, check: Check])[] = [
       const { job } = claimed(await store.claim(request));
       equal(job.status, "RUNNING");
       equal(job.owner, OWNER);
+      equal(job.constraints, '{"maxRuntimeSec":5}');
       const { jobs = [] } = await store.read({ kind: "job", id: "job-1", tenantId: "acme" });
       equal(jobs[0]?.vault.get("job"), request.job.canonical);
       const { events = [] } = await store.page({ kind: "timeline", traceId: "trace-1", after: null, limit: 10 });

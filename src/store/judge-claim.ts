@@ -79,6 +79,7 @@ function begin(request: ClaimRequest, view: ClaimView): Claim {
     approvalId: before?.approvalId ?? null,
     decision: request.decision,
     reason: { code: "internal_error", message: "not judged" },
+    constraints: null,
     result: null,
     commitment: before?.commitment ?? job.commitment,
     createdAt: before?.createdAt ?? now,
@@ -202,6 +203,7 @@ function take(claim: Claim, approval: ApprovalRow | null): Judgement<ClaimAnswer
     status: "RUNNING",
     reason,
     owner: request.owner,
+    constraints: request.constraints,
     approvalId: approval?.id ?? claim.row.approvalId,
   });
   append(claim, dispatchingEvent(claim, approval));
@@ -263,6 +265,7 @@ function put(
     readonly status: OutcomeStatus;
     readonly reason: Reason;
     readonly owner?: string;
+    readonly constraints?: string;
     readonly approvalId?: string | null;
     readonly result?: string;
   },

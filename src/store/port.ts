@@ -106,6 +106,8 @@ export interface ClaimRequest {
   readonly limits: readonly ClaimedLimit[];
   /** JSON text of the decision. */
   readonly decision: string | null;
+  /** JSON text of the limits that the run will be held to. */
+  readonly constraints: string;
   /** What every event of this job says. */
   readonly facts: EventFacts;
   /** Made before the lock is taken; used when no approval stands behind the job. */

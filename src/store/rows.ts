@@ -28,6 +28,8 @@ export interface JobRow {
   /** JSON text of the decision; null where the gate came to none. */
   readonly decision: string | null;
   readonly reason: Reason;
+  /** JSON text of the limits in force: the policy's, the job's own and the gate's, met. Null before a claim. */
+  readonly constraints: string | null;
   /** JSON text of what settling recorded: findings, error, quarantine id. */
   readonly result: string | null;
   /** The job's salted commitment, as its events carry it. */

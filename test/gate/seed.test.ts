@@ -49,6 +49,8 @@ describe.each(STORES)("the seed's own policy, %s", (_name, openStore) => {
     const outcome = await gate.evaluateAndDispatch({ topic: "job.agent.exec.run", riskTags: ["medium"] });
     expect(seen).toEqual({ maxRuntimeSec: 45, maxRetries: 1 });
     expect(outcome.decision?.constraints).toEqual({ maxRuntimeSec: 45, maxRetries: 1 });
+    expect(outcome.constraints).toEqual({ maxRuntimeSec: 45, maxRetries: 1 });
+    expect((await gate.jobs.get(outcome.jobId ?? ""))?.constraints).toEqual({ maxRuntimeSec: 45, maxRetries: 1 });
     const { entries } = await gate.audit.timeline(outcome.traceId ?? "");
     expect(entries.map(({ type }) => type)).toEqual(["job.dispatching", "job.settled"]);
     for (const { body } of entries) expect(body.constraints).toEqual({ max_runtime_sec: 45, max_retries: 1 });

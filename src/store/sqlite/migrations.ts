@@ -33,6 +33,7 @@ export const MIGRATIONS: readonly string[] = [
     approval_id  TEXT,
     decision     TEXT,
     reason       TEXT NOT NULL,
+    constraints  TEXT,
     result       TEXT,
     commitment   TEXT NOT NULL,
     created_at   INTEGER NOT NULL,

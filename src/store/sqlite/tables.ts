@@ -52,7 +52,7 @@ export interface Tables {
 }
 
 const JOB_COLUMNS =
-  "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, result, commitment, created_at, updated_at";
+  "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, constraints, result, commitment, created_at, updated_at";
 const APPROVAL_COLUMNS =
   "id, key, tenant_id, job_id, trace_id, job_hash, snapshot, fingerprint, dispatcher, state, requirements, requesters, decision, requested_at, expires_at, use_within_ms, rejection_stands_ms, resolved_at, resolved_by";
 const EVENT_COLUMNS = "seq, at, type, trace_id, approval_id, bytes";
@@ -168,6 +168,7 @@ export function prepareTables(connection: Connection): Tables {
           row.approvalId,
           row.decision,
           JSON.stringify(row.reason),
+          row.constraints,
           row.result,
           row.commitment,
           row.createdAt,
@@ -305,6 +306,7 @@ function jobOf(row: Row): JobRow {
     approvalId: row.approval_id as string | null,
     decision: row.decision as string | null,
     reason: JSON.parse(row.reason as string) as Reason,
+    constraints: row.constraints as string | null,
     result: row.result as string | null,
     commitment: row.commitment as string,
     createdAt: row.created_at as number,
