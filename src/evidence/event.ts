@@ -93,16 +93,17 @@ export function boundText(text: string): Json {
 
 /** Who and what a job is, without its private parts: payload, labels and hash stand behind `commitment`. */
 export function jobFacts(job: AdmittedJob, derivedTags: readonly string[], commitment: string): EventFacts {
+  // In the order of the record, which then has little to sort.
   return {
-    trace_id: job.traceId,
+    actor: actorFacts(job),
+    capability: job.capability,
+    derived_tags: boundList(derivedTags),
+    job: commitment,
     job_id: job.id,
+    risk_tags: boundList(job.riskTags),
     tenant_id: job.tenantId,
     topic: job.topic,
-    actor: actorFacts(job),
-    risk_tags: boundList(job.riskTags),
-    derived_tags: boundList(derivedTags),
-    capability: job.capability,
-    job: commitment,
+    trace_id: job.traceId,
   };
 }
 

@@ -155,10 +155,10 @@ function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequ
   const now = core.clock.wall();
   const facts: EventFacts = {
     ...jobFacts(job, derivedTags ?? [], commitment),
-    decision: decision === null ? null : decisionFacts(decision),
-    epoch: inForce.epoch,
     constraints: constraintFacts(prepared.constraints),
+    decision: decision === null ? null : decisionFacts(decision),
     dispatcher: chosen.name,
+    epoch: inForce.epoch,
     owner: core.ownerId,
   };
   const limits = decision === null || verdict.kind === "refuse" ? [] : decision.obligations.limits;

@@ -114,10 +114,10 @@ export function claimedBase(claimed: Claimed, now: number): Omit<Outcome & { sta
 /** What every event of a claimed job says. */
 export function rowFacts(row: JobRow): EventFacts {
   return {
-    trace_id: row.traceId,
+    approval_id: row.approvalId,
     job_id: row.id,
     tenant_id: row.tenantId,
-    approval_id: row.approvalId,
+    trace_id: row.traceId,
   };
 }
 

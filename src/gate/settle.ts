@@ -40,15 +40,15 @@ export async function settle(core: Core, claimed: Claimed, { end, seen, duration
   };
   const facts: EventFacts = {
     ...rowFacts(row),
-    status: seen.status,
-    dispatched: true,
-    reason: reasonFacts(reason),
-    constraints: constraintFacts(claimed.constraints),
     attempts: boundList(end.attempts.map(attemptFacts)),
+    constraints: constraintFacts(claimed.constraints),
+    dispatched: true,
     duration_ms: Math.round(durationMs),
     findings: findingFacts(seen.findings),
     output: recorded?.commitment ?? null,
     quarantine_id: quarantineId ?? null,
+    reason: reasonFacts(reason),
+    status: seen.status,
   };
   const request: SettleRequest = {
     ...whose(core, row, now),

@@ -7,12 +7,13 @@ export interface View {
   readonly tenantId: string;
   readonly actor: { readonly id: string; readonly type: string } | null;
   readonly capability: string | null;
-  readonly requires: ReadonlySet<string>;
-  readonly labels: ReadonlyMap<string, string>;
+  // Lists, not sets: they are short, and most jobs are looked at by rules that ask for none of them.
+  readonly requires: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
   /** Declared and derived. */
-  readonly tags: ReadonlySet<string>;
+  readonly tags: readonly string[];
   /** Those that may satisfy a permission or lift a restriction: all of `tags`, or under `restrict_only` the derived ones. */
-  readonly trustedTags: ReadonlySet<string>;
+  readonly trustedTags: readonly string[];
 }
 
 /** A match block without its topics, which the index has already looked at. */
@@ -80,7 +81,7 @@ export function reach(test: Test, view: View): Reach {
   if (test.capabilities !== null && (view.capability === null || !test.capabilities.has(view.capability)))
     return MISSES;
   if (test.actorTypes !== null && (view.actor === null || !test.actorTypes.has(view.actor.type))) return MISSES;
-  if (test.requires !== null && !test.requires.every((need) => view.requires.has(need))) return MISSES;
+  if (test.requires !== null && !test.requires.every((need) => view.requires.includes(need))) return MISSES;
   if (test.actors !== null && (view.actor === null || !someMatches(test.actors, view.actor.id))) return MISSES;
   if (test.labels !== null && !test.labels.every((label) => labelHolds(label, view.labels))) return MISSES;
   if (test.tags === null) return PERMITS;
@@ -90,15 +91,15 @@ export function reach(test: Test, view: View): Reach {
 }
 
 /** `present` is asked for what must be there, `absent` for what must not. */
-function tagsHold(test: TagTest, present: ReadonlySet<string>, absent: ReadonlySet<string>): boolean {
-  if (test.empty) return absent.size === 0;
-  if (test.any?.some((tag) => present.has(tag)) === false) return false;
-  if (test.all?.every((tag) => present.has(tag)) === false) return false;
-  return test.none?.some((tag) => absent.has(tag)) !== true;
+function tagsHold(test: TagTest, present: readonly string[], absent: readonly string[]): boolean {
+  if (test.empty) return absent.length === 0;
+  if (test.any?.some((tag) => present.includes(tag)) === false) return false;
+  if (test.all?.every((tag) => present.includes(tag)) === false) return false;
+  return test.none?.some((tag) => absent.includes(tag)) !== true;
 }
 
-function labelHolds(test: LabelTest, labels: ReadonlyMap<string, string>): boolean {
-  const value = labels.get(test.name);
+function labelHolds(test: LabelTest, labels: View["labels"]): boolean {
+  const value = Object.hasOwn(labels, test.name) ? labels[test.name] : undefined;
   if (test.globs === null) return value === undefined;
   return value !== undefined && someMatches(test.globs, value);
 }

@@ -5,31 +5,23 @@ import { nearest } from "../nearest.js";
 import type { View } from "./match.js";
 import { quoted } from "./source.js";
 
-const NO_TEXTS: ReadonlySet<string> = new Set();
-const NO_LABELS: ReadonlyMap<string, string> = new Map();
-
 /** What a policy sees of a job that was admitted. */
 export function viewAdmitted(
   job: AdmittedJob,
   derivedTags: readonly string[],
   declaredTags: "trusted" | "restrict_only",
 ): View {
-  const tags = setOf([...job.riskTags, ...derivedTags]);
-  const labels = Object.entries(job.labels);
+  const tags = derivedTags.length === 0 ? job.riskTags : [...job.riskTags, ...derivedTags];
   return {
     segments: job.topic.split("."),
     tenantId: job.tenantId,
     actor: job.actor,
     capability: job.capability,
-    requires: setOf(job.requires),
-    labels: labels.length === 0 ? NO_LABELS : new Map(labels),
+    requires: job.requires,
+    labels: job.labels,
     tags,
-    trustedTags: declaredTags === "trusted" ? tags : setOf(derivedTags),
+    trustedTags: declaredTags === "trusted" ? tags : derivedTags,
   };
-}
-
-function setOf(list: readonly string[]): ReadonlySet<string> {
-  return list.length === 0 ? NO_TEXTS : new Set(list);
 }
 
 /** A job nobody has admitted, as far as policies look at it: or why there is no such view of it. */
@@ -105,26 +97,26 @@ function readActor(value: unknown): View["actor"] | undefined {
   return { id, type: type as string };
 }
 
-function readList(value: unknown, grammar: (item: unknown) => item is string): ReadonlySet<string> | undefined {
-  if (value === undefined) return NO_TEXTS;
+function readList(value: unknown, grammar: (item: unknown) => item is string): readonly string[] | undefined {
+  if (value === undefined) return [];
   if (types.isProxy(value) || !Array.isArray(value) || value.length > MAX_ITEMS) return undefined;
-  const items = new Set<string>();
+  const items: string[] = [];
   for (let index = 0; index < value.length; index += 1) {
     const item: unknown = Object.getOwnPropertyDescriptor(value, index)?.value;
     if (!grammar(item)) return undefined;
-    items.add(item);
+    items.push(item);
   }
   return items;
 }
 
-function readLabels(value: unknown): ReadonlyMap<string, string> | undefined {
-  if (value === undefined) return NO_LABELS;
+function readLabels(value: unknown): View["labels"] | undefined {
+  if (value === undefined) return {};
   const fields = readOwn(value);
   if (fields === undefined || fields.size > MAX_ITEMS) return undefined;
   for (const [name, text] of fields) {
     if (!isText(name) || typeof text !== "string" || text.length > MAX_TEXT) return undefined;
   }
-  return fields as Map<string, string>;
+  return Object.fromEntries(fields as Map<string, string>);
 }
 
 function isIdentifier(value: unknown): value is string {

@@ -52,6 +52,8 @@ export function judgeClaim(request: ClaimRequest, view: ClaimView): Judgement<Cl
 interface Claim {
   readonly request: ClaimRequest;
   readonly view: ClaimView;
+  /** The request as it stands now. */
+  readonly approval: ApprovalRow | null;
   readonly now: number;
   /** The job's row as it will stand, before its status is known. */
   readonly row: JobRow;
@@ -89,7 +91,7 @@ function begin(request: ClaimRequest, view: ClaimView): Claim {
     before === null
       ? request.facts
       : { ...request.facts, job_id: row.id, trace_id: row.traceId, job: row.commitment, submitted_as: job.id };
-  return { request, view: { ...view, approval }, now, row, facts, stored: before !== null, writes };
+  return { request, view, approval, now, row, facts, stored: before !== null, writes };
 }
 
 /** The request as it stands now: what has lapsed or was asked under another policy is ended on the way. */
@@ -122,14 +124,14 @@ function reused(request: ClaimRequest): Judgement<ClaimAnswer> {
 
 function refuse(claim: Claim, status: "DENIED" | "THROTTLED", reason: Reason): Judgement<ClaimAnswer> {
   // A fault on the way ends nothing: a job that waits on an open request goes on waiting for it.
-  const waits = claim.view.job?.status === "PENDING_APPROVAL" && isOpen(claim.view.approval);
+  const waits = claim.view.job?.status === "PENDING_APPROVAL" && isOpen(claim.approval);
   const row = waits && !isPolicyRefusal(reason) ? { ...claim.row, status, reason } : put(claim, { status, reason });
   append(claim, sealEvent("job.refused", claim.now, { ...claim.facts, reason: reasonFacts(reason) }));
-  return { answer: { status: "refused", job: row, approval: claim.view.approval }, writes: claim.writes };
+  return { answer: { status: "refused", job: row, approval: claim.approval }, writes: claim.writes };
 }
 
 function approve(claim: Claim): Judgement<ClaimAnswer> {
-  const { approval } = claim.view;
+  const { approval } = claim;
   if (approval?.state === "approved") return take(claim, approval);
   if (approval?.state === "pending") return join(claim, approval);
   if (approval?.state === "rejected" && claim.now < (approval.resolvedAt ?? 0) + approval.rejectionStandsMs) {

@@ -88,13 +88,14 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     claim: (request) =>
       transact(() => {
         const { tenantId, id } = request.job;
-        const job = tables.job(tenantId, id);
-        const open = tables.openApproval(request.approvalKey);
+        const { active, known, asked } = tables.probe(request.job, request.approvalKey);
+        const job = known ? tables.job(tenantId, id) : null;
+        const open = asked ? tables.openApproval(request.approvalKey) : null;
         // One that is resolved matters only where another would be asked for: a rejection may stand.
         const resolved = open === null && request.verdict.kind === "approve";
         const approval = resolved ? tables.latestApproval(request.approvalKey) : open;
         const view = {
-          active: tables.policyHead(),
+          active,
           job,
           jobApproval: job === null || job.approvalId === null ? null : tables.approval(job.approvalId),
           output: job === null ? null : tables.output(tenantId, id),

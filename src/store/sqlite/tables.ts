@@ -32,6 +32,11 @@ export interface Tables {
   readonly runningJobs: () => readonly JobRow[];
   readonly jobsAfter: (after: JobKey, tenant: string | null, status: string | null, limit: number) => readonly JobRow[];
   readonly approval: (id: string) => ApprovalRow | null;
+  /** What is in force, and which of the two exist: one look instead of three, since nearly always neither does. */
+  readonly probe: (
+    job: JobKey,
+    approvalKey: string,
+  ) => { readonly active: PolicyHead | null; readonly known: boolean; readonly asked: boolean };
   readonly openApproval: (key: string) => ApprovalRow | null;
   readonly latestApproval: (key: string) => ApprovalRow | null;
   readonly approvalsAfter: (
@@ -87,6 +92,12 @@ export function prepareTables(connection: Connection): Tables {
      AND (@status IS NULL OR status = @status) ORDER BY id, tenant_id LIMIT @limit`,
   );
   const approval = sql(`SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE id = ?`);
+  const probe = sql(
+    `SELECT epoch, snapshot,
+       EXISTS (SELECT 1 FROM jobs WHERE id = ? AND tenant_id = ?) AS known,
+       EXISTS (SELECT 1 FROM approvals WHERE key = ? AND state IN ('pending', 'approved')) AS asked
+     FROM policies ORDER BY epoch DESC LIMIT 1`,
+  );
   const openApproval = sql(
     `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE key = ? AND state IN ('pending', 'approved')`,
   );
@@ -257,6 +268,12 @@ export function prepareTables(connection: Connection): Tables {
     jobsAfter: ({ id, tenantId }, tenant, status, limit) =>
       jobsAfter.all({ id, tenantAfter: tenantId, tenant, status, limit }).map(jobOf),
     approval: (id) => one(approval.get(id), approvalOf),
+    probe: ({ id, tenantId }, approvalKey) => {
+      const row = probe.get(id, tenantId, approvalKey);
+      // Without a policy nothing is claimed, whatever else there is.
+      if (row === undefined) return { active: null, known: true, asked: true };
+      return { active: headOf(row), known: row.known === 1, asked: row.asked === 1 };
+    },
     openApproval: (key) => one(openApproval.get(key), approvalOf),
     latestApproval: (key) => one(latestApproval.get(key), approvalOf),
     approvalsAfter: (after, tenant, states, limit) =>
