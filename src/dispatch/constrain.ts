@@ -11,24 +11,33 @@ export type Constrained =
  * A limit that nothing here enforces is not advice: the job is refused, and the answer names it.
  */
 export function constrain(decision: Decision, own: JobConstraints, maxRuntimeSec: number): Constrained {
-  const asked = decision.constraints;
+  const policy = decision.constraints;
   const unenforceable = [
-    ...(asked.maxOutputBytes === undefined ? [] : ["max_output_bytes"]),
-    ...(asked.paths === undefined ? [] : ["paths"]),
-    ...(asked.network === undefined ? [] : ["network"]),
+    ...(policy.maxOutputBytes === undefined ? [] : ["max_output_bytes"]),
+    ...(policy.paths === undefined ? [] : ["paths"]),
+    ...(policy.network === undefined ? [] : ["network"]),
     ...(decision.obligations.pools.length === 0 ? [] : ["max_concurrent"]),
   ];
   if (unenforceable.length > 0) return { ok: false, unenforceable };
-  const retries = least(asked.maxRetries, own.maxRetries);
-  const constraints: Constraints = {
-    maxRuntimeSec: least(maxRuntimeSec, asked.maxRuntimeSec, own.maxRuntimeSec) ?? maxRuntimeSec,
-    ...(retries === undefined ? {} : { maxRetries: retries }),
-  };
-  return { ok: true, constraints: Object.freeze(constraints) };
+  const runtime = Math.min(maxRuntimeSec, policy.maxRuntimeSec ?? maxRuntimeSec, own.maxRuntimeSec ?? maxRuntimeSec);
+  return { ok: true, constraints: limits(runtime, least(policy.maxRetries, own.maxRetries)) };
 }
 
-/** The smallest of those that are there. Absent is not 0. */
-function least(...limits: readonly (number | undefined)[]): number | undefined {
-  const present = limits.filter((limit) => limit !== undefined);
-  return present.length === 0 ? undefined : Math.min(...present);
+/** The smaller of those that are there. Absent is not 0. */
+function least(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+/** A memo of a pure function: one frozen value for all jobs under the same limits, up to so many. */
+const known = new Map<string, Constraints>();
+const MAX_KNOWN = 256;
+
+function limits(maxRuntimeSec: number, maxRetries: number | undefined): Constraints {
+  const key = `${maxRuntimeSec} ${maxRetries ?? ""}`;
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const made = Object.freeze(maxRetries === undefined ? { maxRuntimeSec } : { maxRuntimeSec, maxRetries });
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(key, made);
+  return made;
 }

@@ -113,49 +113,55 @@ function actorFacts(job: AdmittedJob): Json {
   return onBehalfOf === undefined ? { id, type } : { id, type, on_behalf_of: onBehalfOf };
 }
 
-const written = new WeakMap<Decision, JsonObject>();
-
-/** A decision as the record holds it. Decisions are frozen and shared, so each is written once. */
-export function decisionFacts(decision: Decision): JsonObject {
-  const known = written.get(decision);
-  if (known !== undefined) return known;
-  const facts: JsonObject = deepFreeze({
-    type: decision.type,
-    rule_id: decision.ruleId,
-    reason: boundText(decision.reason),
-    snapshot: decision.snapshot,
-    matched: boundList(decision.matched),
-    approvals: boundList(decision.obligations.approvals.map(({ ruleId, quorum }) => ({ rule_id: ruleId, quorum }))),
-    limits: boundList(
-      decision.obligations.limits.map(({ ruleId, limit, windowSec, per }) => ({
-        rule_id: ruleId,
-        limit,
-        window_sec: windowSec,
-        per: boundList(per),
-      })),
-    ),
-    outputs: boundList(decision.obligations.outputs.map(({ ruleId, action }) => ({ rule_id: ruleId, action }))),
-  });
-  written.set(decision, facts);
-  texts.set(facts, canonicalize(facts));
-  return facts;
+/** Keeps what is made of a frozen value that many jobs share, with its text: each is written once. */
+function writeOnce<Value extends object>(write: (value: Value) => JsonObject): (value: Value) => JsonObject {
+  const written = new WeakMap<Value, JsonObject>();
+  return (value) => {
+    const known = written.get(value);
+    if (known !== undefined) return known;
+    const facts = deepFreeze(write(value));
+    if (Object.isFrozen(value)) {
+      written.set(value, facts);
+      texts.set(facts, canonicalize(facts));
+    }
+    return facts;
+  };
 }
 
+/** A decision as the record holds it. */
+export const decisionFacts: (decision: Decision) => JsonObject = writeOnce((decision) => ({
+  type: decision.type,
+  rule_id: decision.ruleId,
+  reason: boundText(decision.reason),
+  snapshot: decision.snapshot,
+  matched: boundList(decision.matched),
+  approvals: boundList(decision.obligations.approvals.map(({ ruleId, quorum }) => ({ rule_id: ruleId, quorum }))),
+  limits: boundList(
+    decision.obligations.limits.map(({ ruleId, limit, windowSec, per }) => ({
+      rule_id: ruleId,
+      limit,
+      window_sec: windowSec,
+      per: boundList(per),
+    })),
+  ),
+  outputs: boundList(decision.obligations.outputs.map(({ ruleId, action }) => ({ rule_id: ruleId, action }))),
+}));
+
 /** Constraints in force, as the record holds them. */
-export function constraintFacts(constraints: Constraints): JsonObject {
+export const constraintFacts: (constraints: Constraints) => JsonObject = writeOnce((constraints) => {
   const facts: Record<string, Json> = {};
   if (constraints.maxRuntimeSec !== undefined) facts.max_runtime_sec = constraints.maxRuntimeSec;
   if (constraints.maxRetries !== undefined) facts.max_retries = constraints.maxRetries;
   if (constraints.maxOutputBytes !== undefined) facts.max_output_bytes = constraints.maxOutputBytes;
   return facts;
-}
+});
 
 /** A reason as the record holds it. */
-export function reasonFacts(reason: Reason): JsonObject {
+export const reasonFacts: (reason: Reason) => JsonObject = writeOnce((reason) => {
   const facts: Record<string, Json> = { code: reason.code, message: boundText(reason.message) };
   if (reason.ruleId !== undefined) facts.rule_id = reason.ruleId;
   return facts;
-}
+});
 
 /** Findings as the record holds them: kind, place, length; never what was found. */
 export function findingFacts(findings: readonly Finding[]): Json {

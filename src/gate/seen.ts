@@ -45,13 +45,16 @@ export function inspect(
   }
 }
 
+const COMPLETED: Reason = Object.freeze({ code: "completed", message: "the job ran" });
+const FAILED: Reason = Object.freeze({ code: "dispatch_failed", message: "the dispatch function threw" });
+
 /** Why an outcome is what it is, once the job ran. */
 export function reasonOf(seen: Seen): Reason {
   switch (seen.status) {
     case "SUCCEEDED":
-      return { code: "completed", message: "the job ran" };
+      return COMPLETED;
     case "FAILED":
-      return { code: "dispatch_failed", message: "the dispatch function threw" };
+      return FAILED;
     case "TIMED_OUT":
       return { code: "runtime_exceeded", message: seen.error.message };
     case "QUARANTINED":
