@@ -164,7 +164,7 @@ function shareCommits(connection: Connection): Sharing {
     commits += 1;
     for (const { resolve } of group) resolve();
     sinceCheckpoint += group.length;
-    if (sinceCheckpoint < 2_000) return;
+    if (sinceCheckpoint < 1_000) return;
     sinceCheckpoint = 0;
     setImmediate(checkpoint);
   };

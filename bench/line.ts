@@ -200,7 +200,7 @@ function decisionText(): string {
 const SHAPES = [
   [
     "jobs",
-    "SELECT count(*) AS n, sum(octet_length(decision) + octet_length(reason) + octet_length(result) + octet_length(id)) AS bytes FROM jobs",
+    "SELECT count(*) AS n, sum(octet_length(decision) + octet_length(reason) + octet_length(constraints) + octet_length(result) + octet_length(id)) AS bytes FROM jobs",
   ],
   ["vault", "SELECT count(*) AS n, sum(octet_length(salt) + octet_length(value)) AS bytes FROM vault"],
   ["events", "SELECT count(*) AS n, sum(octet_length(bytes)) AS bytes FROM events WHERE type LIKE 'job.%'"],

@@ -40,7 +40,7 @@ const MAX_PAUSE_MS = 20;
  * Steps between two checkpoints of the write-ahead log, which then run between turns and not inside a commit.
  * Steps and not commits, since it is steps that make the log grow.
  */
-const CHECKPOINT_EVERY = 2_000;
+const CHECKPOINT_EVERY = 1_000;
 
 /** Shares commits on one connection, whose busy timeout MUST be 0: the event loop never waits for a lock. */
 export function shareCommits(connection: Connection, path: string, options: CommitOptions): Commits {
