@@ -154,7 +154,9 @@ async function decideAnew(core: Core, stored: StoredApproval): Promise<void> {
   const { row } = stored;
   if (row.state !== "pending") return;
   const { head } = await core.store.read({ kind: "policy_head" });
-  if (head?.epoch !== core.inForce().epoch) await core.adopt();
+  // Asked under another policy: the store says so, and ends the request in the same step.
+  if (head?.snapshot !== row.snapshot) return;
+  if (head.epoch !== core.inForce().epoch) await core.adopt();
   const job = jobOf(stored);
   if (job === null) throw new ApprovalError("approval_unknown", "the content of the job was erased");
   const derived = await deriveTags(core, job, core.clock.monotonic() + core.settings.deadlineMs);

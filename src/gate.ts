@@ -9,7 +9,7 @@ import {
 import { PolicyError } from "./errors.js";
 import { type Audit, createAudit } from "./gate/audit.js";
 import { createClock } from "./gate/clock.js";
-import { type Core, createCore, SETTLE_WAIT_MS } from "./gate/core.js";
+import { type Core, createCore, SETTLE_WAIT_MS, track } from "./gate/core.js";
 import { uuidv7 } from "./gate/ids.js";
 import { createJobs, type Jobs } from "./gate/jobs.js";
 import { evaluate, evaluateAndDispatch } from "./gate/line.js";
@@ -78,7 +78,10 @@ export interface Gate {
   readonly reload: (policy: string | PolicySource | Policy) => Promise<Policy>;
   /** Ends the claims of processes that are gone as `UNKNOWN`. Also done on open. Answers how many. */
   readonly recover: () => Promise<number>;
-  /** Refuses new jobs, waits for running ones, and lets go of the store if the gate opened it. */
+  /**
+   * Refuses new jobs, waits for running ones for up to 10 seconds, and lets go of the store if the gate opened it.
+   * A job that runs longer is `UNKNOWN` from then on.
+   */
   readonly close: () => Promise<void>;
 }
 
@@ -142,7 +145,7 @@ async function openGate({ settings, dispatchers, policy, store, ownStore }: Open
     if (closed) return;
     closed = true;
     clearInterval(beat);
-    await Promise.allSettled([...core.running.values(), ...core.background]);
+    await quiet(core, CLOSE_WAIT_MS);
     await recordUnsettled(core);
     const left = { owner: owner.id, unsettled: core.unsettled.length };
     try {
@@ -153,6 +156,19 @@ async function openGate({ settings, dispatchers, policy, store, ownStore }: Open
   };
 
   return surfaceOf(core, close);
+}
+
+/** How long closing waits for jobs that run, in milliseconds. What runs longer ends as `UNKNOWN`. */
+const CLOSE_WAIT_MS = 10_000;
+
+/** Resolves when all calls have an answer and all late results are recorded, or when the time for that is over. */
+async function quiet(core: Core, waitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, waitMs);
+  });
+  await Promise.race([Promise.allSettled(core.background), over]);
+  clearTimeout(timer);
 }
 
 function surfaceOf(core: Core, close: () => Promise<void>): Gate {
@@ -173,7 +189,7 @@ function surfaceOf(core: Core, close: () => Promise<void>): Gate {
     checkCall(options, ["signal"]);
     // Wrong arguments are the host's mistake and are thrown before anything is recorded.
     dispatchers.choose(choice);
-    return evaluateAndDispatch(core, submission(job, choice, options)) as Promise<Outcome<Output>>;
+    return track(core, evaluateAndDispatch(core, submission(job, choice, options))) as Promise<Outcome<Output>>;
   };
 
   return Object.freeze({
@@ -194,7 +210,7 @@ function surfaceOf(core: Core, close: () => Promise<void>): Gate {
       if (typeof jobId !== "string" || jobId === "") throw new TypeError("`resume` needs a job id");
       checkCall(options, ["signal", "tenantId"]);
       dispatchers.choose(dispatch);
-      return resume(core, jobId, dispatch, options) as Promise<Outcome<never>>;
+      return track(core, resume(core, jobId, dispatch, options)) as Promise<Outcome<never>>;
     },
 
     wrap: <Arguments extends unknown[], Output>(

@@ -85,14 +85,16 @@ export async function abandon(core: Core, row: JobRow): Promise<void> {
   }
 }
 
+/** Why an outcome is `UNKNOWN` to the process that ran the job. */
+export const UNSETTLED: Reason = Object.freeze({
+  code: "settle_failed",
+  message: "how the job ended could not be recorded; its effect may have happened",
+  help: "look at what the job acts on before it is submitted again",
+});
+
 /** The answer when something failed after the dispatch began: the effect may have happened, and nothing is shown. */
 export function unknownOutcome(claimed: Claimed): Outcome {
-  const reason: Reason = {
-    code: "settle_failed",
-    message: "how the job ended could not be recorded; its effect may have happened",
-    help: "look at what the job acts on before it is submitted again",
-  };
-  return { ...claimedBase(claimed, claimed.row.updatedAt), status: "UNKNOWN", reason };
+  return { ...claimedBase(claimed, claimed.row.updatedAt), status: "UNKNOWN", reason: UNSETTLED };
 }
 
 /** What every outcome of a claimed job says. */

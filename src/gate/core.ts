@@ -32,8 +32,8 @@ export interface Core {
   readonly keepLease: () => Promise<void> | undefined;
   /** Jobs that this process runs, by {@link jobKey}. */
   readonly running: Map<string, Promise<Outcome>>;
-  /** Work that goes on after its caller has an answer: late results. */
-  readonly background: Set<Promise<void>>;
+  /** Calls that are not answered yet, and work that goes on after its caller has an answer. */
+  readonly background: Set<Promise<unknown>>;
   /** What was observed and could not be recorded yet. */
   readonly unsettled: SettleRequest[];
   readonly isClosed: () => boolean;
@@ -46,6 +46,13 @@ export function jobKey(tenantId: string, id: string): string {
 
 /** How long a step that records what has happened already may wait for the store, in milliseconds. */
 export const SETTLE_WAIT_MS = 10_000;
+
+/** Keeps a promise where closing the gate waits for it, until it has ended. */
+export function track<T>(core: Core, work: Promise<T>): Promise<T> {
+  const tracked = work.finally(() => core.background.delete(tracked));
+  core.background.add(tracked);
+  return tracked;
+}
 
 /** What {@link createCore} needs besides what it makes. */
 export interface CoreParts {

@@ -1,18 +1,27 @@
-import { type RunEnd, runAttempts } from "../dispatch/run.js";
+import { type Ending, type RunEnd, runAttempts } from "../dispatch/run.js";
 import { sealEvent } from "../evidence/event.js";
 import type { Outcome, OutputRule } from "../outcome.js";
 import { decideAdmitted } from "../policy/policy.js";
 import { type Claimed, rowFacts } from "./claimed.js";
-import { type Core, SETTLE_WAIT_MS } from "./core.js";
+import { type Core, SETTLE_WAIT_MS, track } from "./core.js";
 import { inspect } from "./seen.js";
-import { recordLate, settle } from "./settle.js";
+import { prepareSettlement, record, recordLate, type Settlement, settleUnknown } from "./settle.js";
 
 /** Dispatch, inspect, settle. Rejects only when one of them fails; the caller turns that into `UNKNOWN`. */
 export async function finish(core: Core, claimed: Claimed): Promise<Outcome> {
   const startedAt = core.clock.monotonic();
-  const end = await dispatch(core, claimed);
-  const seen = inspect(claimed, end, outputRules(core, claimed));
-  return settle(core, claimed, { end, seen, durationMs: core.clock.monotonic() - startedAt });
+  let settlement: Settlement;
+  try {
+    const end = await dispatch(core, claimed);
+    const seen = inspect(claimed, end, outputRules(core, claimed));
+    settlement = prepareSettlement(core, claimed, { end, seen, durationMs: core.clock.monotonic() - startedAt });
+  } catch (error) {
+    // Nothing that could be recorded is known, and the record says so: the job is not left looking as if it ran.
+    await settleUnknown(core, claimed);
+    throw error;
+  }
+  await record(core, settlement.request);
+  return settlement.outcome;
 }
 
 function dispatch(core: Core, claimed: Claimed): Promise<RunEnd> {
@@ -25,19 +34,18 @@ function dispatch(core: Core, claimed: Claimed): Promise<RunEnd> {
     permitFor: (attempt) => (attempt === 1 ? claimed.firstPermit : claimed.permitFor(attempt)),
     signal: claimed.signal,
     monotonic: core.clock.monotonic,
-    mayRetry: (attempt) => mayRetry(core, claimed, attempt),
-    onLate: (ending, attempt) => {
-      const work: Promise<void> = recordLate(
-        core,
-        claimed,
-        inspect(claimed, ending, outputRules(core, claimed)),
-        attempt,
-      )
-        .catch(() => undefined)
-        .finally(() => core.background.delete(work));
-      core.background.add(work);
-    },
+    mayRetry: (attempt) => mayRetry(core, claimed, attempt).catch(() => false),
+    onLate: (ending, attempt) => void track(core, late(core, claimed, ending, attempt)),
   });
+}
+
+/** Nobody waits for a late result any more, so nobody can be told that its record failed. */
+async function late(core: Core, claimed: Claimed, ending: Ending, attempt: number): Promise<void> {
+  try {
+    await recordLate(core, claimed, inspect(claimed, ending, outputRules(core, claimed)), attempt);
+  } catch {
+    // The outcome that counts was settled when the time was over.
+  }
 }
 
 /** Before each further attempt the policy in force is asked again; what it would now refuse or tighten is not run again. */

@@ -11,7 +11,7 @@ import {
 import type { Json, Outcome, Reason } from "../outcome.js";
 import type { SettleRequest } from "../store/port.js";
 import type { JobRow, VaultKind, VaultRow } from "../store/rows.js";
-import { type Claimed, claimedBase, rowFacts, whose } from "./claimed.js";
+import { type Claimed, claimedBase, rowFacts, UNSETTLED, whose } from "./claimed.js";
 import type { Core } from "./core.js";
 import { freshSalt, uuidv7 } from "./ids.js";
 import type { SettledResult } from "./recorded.js";
@@ -27,8 +27,14 @@ export interface Ended {
 /** Characters of a recorded output, beyond which only its commitment is kept and a replay answers without it. */
 const MAX_KEPT = 262_144;
 
-/** Records how the job ended, and only then says so. Rejects when it cannot be recorded. */
-export async function settle(core: Core, claimed: Claimed, { end, seen, durationMs }: Ended): Promise<Outcome> {
+/** What is to be recorded of a claimed job, and what its caller is told once it is. */
+export interface Settlement {
+  readonly request: SettleRequest;
+  readonly outcome: Outcome;
+}
+
+/** Makes the record and the answer of a job that ended. Nothing is told before the record is durable. */
+export function prepareSettlement(core: Core, claimed: Claimed, { end, seen, durationMs }: Ended): Settlement {
   const { row } = claimed;
   const now = core.clock.wall();
   const reason = reasonOf(seen);
@@ -58,6 +64,11 @@ export async function settle(core: Core, claimed: Claimed, { end, seen, duration
     vault: recorded === null || recorded.row.value.length > MAX_KEPT ? [] : [recorded.row],
     event: sealEvent("job.settled", now, facts),
   };
+  return { request, outcome: outcomeOf(claimed, seen, reason, quarantineId, now) };
+}
+
+/** Makes a settlement durable. Rejects when it cannot be. */
+export async function record(core: Core, request: SettleRequest): Promise<void> {
   try {
     const answer = await core.store.settle(request);
     if (answer.status !== "settled") throw new TypeError("the claim is not this gate's any more");
@@ -66,7 +77,6 @@ export async function settle(core: Core, claimed: Claimed, { end, seen, duration
     core.unsettled.push(request);
     throw error;
   }
-  return outcomeOf(claimed, seen, reason, quarantineId, now);
 }
 
 function outcomeOf(
@@ -86,6 +96,22 @@ function outcomeOf(
     case "QUARANTINED":
       return { ...base, status: "QUARANTINED", quarantineId: quarantineId ?? "", findings: seen.findings };
   }
+}
+
+/** Records that nobody knows how the job ended. What fails here is tried again later, as for any settle. */
+export async function settleUnknown(core: Core, claimed: Claimed): Promise<void> {
+  const { row } = claimed;
+  const now = core.clock.wall();
+  const facts: EventFacts = { ...rowFacts(row), dispatched: true, reason: reasonFacts(UNSETTLED), status: "UNKNOWN" };
+  const request: SettleRequest = {
+    ...whose(core, row, now),
+    status: "UNKNOWN",
+    reason: UNSETTLED,
+    result: null,
+    vault: [],
+    event: sealEvent("job.settled", now, facts),
+  };
+  await record(core, request).catch(() => undefined);
 }
 
 /** A result that came after its time: recorded like any other, and released to nobody. */

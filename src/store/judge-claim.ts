@@ -247,9 +247,9 @@ function throttle(
     ...(limit === undefined ? {} : { ruleId: limit.ruleId }),
   };
   const result = JSON.stringify({ retryAfterMs });
-  // A job that holds an approval keeps waiting for room with it: it is not refused for good.
-  const status = approval === null ? "THROTTLED" : "PENDING_APPROVAL";
-  const row = put(claim, { status, reason, result, approvalId: approval?.id ?? claim.row.approvalId });
+  // A job that holds an approval keeps it unused, and waits for room with it.
+  const approvalId = approval?.id ?? claim.row.approvalId;
+  const row = put(claim, { status: "THROTTLED", reason, result, approvalId });
   const facts = { ...claim.facts, reason: reasonFacts(reason), retry_after_ms: retryAfterMs };
   append(claim, sealEvent("job.refused", claim.now, facts));
   return { answer: { status: "throttled", job: row, retryAfterMs, approval }, writes: claim.writes };

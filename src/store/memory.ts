@@ -98,7 +98,8 @@ export function createMemoryStore(): Store {
       }
       case "waiting":
         for (const [key, row] of jobs) {
-          if (row.approvalId !== write.approvalId || row.status !== "PENDING_APPROVAL") continue;
+          if (row.approvalId !== write.approvalId) continue;
+          if (row.status !== "PENDING_APPROVAL" && row.status !== "THROTTLED") continue;
           if (write.except !== null && key === keyOf(write.except.tenantId, write.except.id)) continue;
           jobs.set(key, { ...row, status: "DENIED", reason: write.reason, updatedAt: write.at });
         }

@@ -209,6 +209,7 @@ describe.each(STORES)("approvals, %s", (_name, openStore) => {
     expect((await gate.approvals.get(held.approval?.id ?? ""))?.state).toBe("superseded");
     await gate.reload(DENY_ALL);
     expect(await codeOf(gate.approvals.approve({ jobId: "j" }, { by: ann }))).toBe("approval_policy_changed");
+    expect((await gate.approvals.get({ jobId: "j" }))?.state).toBe("superseded");
     expectOutcome(await gate.resume("j"), { status: "DENIED", code: "rule_matched", dispatched: false });
     await gate.reload(ALLOW_ALL);
     expectOutcome(await gate.resume("j"), { status: "SUCCEEDED" });
@@ -246,8 +247,9 @@ describe.each(STORES)("approvals, %s", (_name, openStore) => {
       await gate.approvals.approve({ jobId: id }, { by: ann });
     }
     expectOutcome(await gate.resume("j-1"), { status: "SUCCEEDED" });
-    const refused = await gate.resume("j-2");
-    expect(refused.reason.code).toBe("rate_limited");
+    const refused = expectOutcome(await gate.resume("j-2"), { status: "THROTTLED", code: "rate_limited" });
+    expect(refused.retryAfterMs).toBe(60_000);
+    expect(refused.approval?.state).toBe("approved");
     expect((await gate.approvals.get({ jobId: "j-2" }))?.state).toBe("approved");
     clock.advance(60_000);
     expectOutcome(await gate.resume("j-2"), { status: "SUCCEEDED" });

@@ -61,6 +61,7 @@ describe("two catches, divided by the call of the dispatch function", () => {
       expectOutcome(outcome, { status: "UNKNOWN", code: "settle_failed", dispatched: true });
       expect(JSON.stringify(outcome)).not.toContain("the output");
       fault.at = "";
+      expect((await gate.jobs.get(outcome.jobId ?? ""))?.status).toBe("UNKNOWN");
     },
   );
 

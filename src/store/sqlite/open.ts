@@ -30,8 +30,8 @@ export async function openConnection(path: string): Promise<Connection> {
 }
 
 /** A lock held by somebody else is waited for between turns of the event loop, never inside one. */
-async function untilFree(step: () => void): Promise<void> {
-  const deadline = performance.now() + OPEN_WAIT_MS;
+export async function untilFree<T>(step: () => T, waitMs = OPEN_WAIT_MS): Promise<T> {
+  const deadline = performance.now() + waitMs;
   for (;;) {
     try {
       return step();

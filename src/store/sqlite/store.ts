@@ -18,8 +18,11 @@ import {
 import type { ApprovalRow, JobRow, Judgement } from "../rows.js";
 import { shareCommits } from "./commits.js";
 import { storeErrorOf } from "./driver.js";
-import { openConnection } from "./open.js";
+import { openConnection, untilFree } from "./open.js";
 import { prepareTables } from "./tables.js";
+
+/** How long a read may wait for such a moment, in milliseconds. */
+const READ_WAIT_MS = 2_000;
 
 /** How an SQLite store is opened. */
 export interface SqliteStoreOptions {
@@ -42,7 +45,7 @@ export interface SqliteStore extends Store {
 export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
   if (typeof path !== "string" || path === "") throw new TypeError("the path of an SQLite store must be a string");
   const connection = await openConnection(path);
-  const tables = prepareTables(connection);
+  const tables = await untilFree(() => prepareTables(connection));
   const commits = shareCommits(connection, path, { group: options.groupCommit ?? true });
 
   /** Loads, judges and applies in one transaction: no two stores can differ in what a judge answers. */
@@ -56,7 +59,8 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
   const reading = async <T>(read: () => T): Promise<T> => {
     commits.check();
     try {
-      return read();
+      // A reader waits only for the moments in which another process opens, recovers or closes the file.
+      return await untilFree(read, READ_WAIT_MS);
     } catch (error) {
       throw storeErrorOf(error, path);
     }

@@ -155,7 +155,7 @@ export function prepareTables(connection: Connection): Tables {
   const dropPlaces = sql("DELETE FROM limits WHERE bucket = ? AND at <= ?");
   const endWaiting = sql(
     `UPDATE jobs SET status = 'DENIED', reason = ?, updated_at = ?
-     WHERE approval_id = ? AND status = 'PENDING_APPROVAL' AND NOT (id IS ? AND tenant_id IS ?)`,
+     WHERE approval_id = ? AND status IN ('PENDING_APPROVAL', 'THROTTLED') AND NOT (id IS ? AND tenant_id IS ?)`,
   );
 
   const apply = (write: Write): void => {
