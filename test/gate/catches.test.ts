@@ -79,6 +79,20 @@ describe("two catches, divided by the call of the dispatch function", () => {
     expect(JSON.stringify(outcome)).not.toContain("the words");
   });
 
+  test("a late result that cannot be inspected is recorded nowhere and rejects nothing", async () => {
+    let finish = (_value: string): void => undefined;
+    const late = new Promise<string>((resolve) => {
+      finish = resolve;
+    });
+    const gate = await open({ policy, store: createMemoryStore(), dispatch: () => late, maxRuntimeSec: 0.02 });
+    expectOutcome(await gate.evaluateAndDispatch({ id: "j-1", traceId: "t-1", topic: "a" }), { status: "TIMED_OUT" });
+    fault.at = "inspectOutput";
+    finish("the output");
+    await gate.close();
+    const { entries } = await gate.audit.timeline("t-1");
+    expect(entries.map(({ type }) => type)).toEqual(["job.dispatching", "job.settled"]);
+  });
+
   test.each(["claim"] as const)("a store that fails in %s refuses", async (verb) => {
     const store = createMemoryStore();
     const gate = await open({
