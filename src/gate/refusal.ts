@@ -1,6 +1,8 @@
+import { types } from "node:util";
 import { StoreError } from "../errors.js";
 import { type EventFacts, type EventType, reasonFacts } from "../evidence/event.js";
 import { type Admission, admit, type JobIssue } from "../job/admit.js";
+import { IDENTIFIER } from "../job/fields.js";
 import type { Decision, Outcome, Reason } from "../outcome.js";
 import type { Core } from "./core.js";
 import { freshTraceId, uuidv7 } from "./ids.js";
@@ -46,12 +48,9 @@ export async function refuseInvalid(core: Core, input: unknown, issue: JobIssue)
 
 /** An id that the object owns as plain data and that would be let in; nothing of the object is run. */
 function ownIdentifier(input: unknown, key: "id" | "traceId"): string | undefined {
-  try {
-    const value: unknown = Object.getOwnPropertyDescriptor(input as object, key)?.value;
-    return typeof value === "string" && /^[\x21-\x7e]{1,256}$/.test(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  if (typeof input !== "object" || input === null || types.isProxy(input)) return undefined;
+  const value: unknown = Object.getOwnPropertyDescriptor(input, key)?.value;
+  return typeof value === "string" && IDENTIFIER.test(value) ? value : undefined;
 }
 
 /** Appends an event that changes no other state. That it cannot be written never turns a refusal into anything else. */
