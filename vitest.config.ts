@@ -13,6 +13,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/seed.ts"],
+    setupFiles: ["test/properties.ts"],
     pool: "forks",
     testTimeout: 30_000,
     hookTimeout: 30_000,
