@@ -60,12 +60,12 @@ function canonicalString(value: string): string {
   return text;
 }
 
-const PLAIN = /^[ !#-[\]-~]*$/;
+const PLAIN = /^[ !#-[\]-~]{0,128}$/;
 
 /** RFC 8785 section 3.2.2.2: ECMAScript's own string form. Undefined for what I-JSON (RFC 7493) has no form for. */
 export function quote(value: string): string | undefined {
   // Nothing to escape in most keys and words, which is cheaper to see than to leave to JSON.stringify.
-  if (value.length <= 64 && PLAIN.test(value)) return `"${value}"`;
+  if (PLAIN.test(value)) return `"${value}"`;
   return value.isWellFormed() ? JSON.stringify(value) : undefined;
 }
 

@@ -1,4 +1,4 @@
-import { canonicalNumber } from "../canonical.js";
+import { canonicalNumber, quote, sortKeys } from "../canonical.js";
 import { TAG, type TagName } from "./tags.js";
 
 /**
@@ -9,7 +9,7 @@ import { TAG, type TagName } from "./tags.js";
 export function encodeOutput(value: unknown): string {
   switch (typeof value) {
     case "string":
-      return quoted(value) ?? tagged("text", JSON.stringify(JSON.stringify(value)));
+      return quote(value) ?? tagged("text", JSON.stringify(JSON.stringify(value)));
     case "number":
       return encodeNumber(value);
     case "boolean":
@@ -28,19 +28,6 @@ export function encodeOutput(value: unknown): string {
 
 function tagged(name: TagName, json: string): string {
   return `{"${TAG}${name}":${json}}`;
-}
-
-const LONE_SURROGATE = /\p{Surrogate}/u;
-
-/** Short text that is its own JSON: most keys and values are, and this test is a third of what JSON.stringify costs. */
-const ITSELF = /^[ !#-[\]-~]{0,128}$/;
-
-/** The string as JSON text; undefined when it holds a lone surrogate, which RFC 8785 refuses. */
-function quoted(text: string): string | undefined {
-  if (ITSELF.test(text)) return `"${text}"`;
-  const json = JSON.stringify(text);
-  // JSON.stringify writes a lone surrogate as an escape, so text without any escape has none.
-  return json.length !== text.length + 2 && LONE_SURROGATE.test(text) ? undefined : json;
 }
 
 function encodeNumber(value: number): string {
@@ -77,28 +64,15 @@ function encodeObject(object: object): string {
 }
 
 function encodeFields(object: Record<string, unknown>): string {
-  const keys = sortedKeys(object);
+  const keys = sortKeys(Object.keys(object));
   if (keys.length === 1 && keys[0]?.startsWith(TAG) === true) return encodeEntries(object, keys);
   let text = "{";
   for (const key of keys) {
-    const name = quoted(key);
+    const name = quote(key);
     if (name === undefined) return encodeEntries(object, keys);
     text += `${text.length === 1 ? "" : ","}${name}:${encodeOutput(object[key])}`;
   }
   return `${text}}`;
-}
-
-/** By UTF-16 code units, as RFC 8785 section 3.2.3 asks. For few keys inserting is a third of what Array.sort costs. */
-function sortedKeys(object: object): readonly string[] {
-  const keys = Object.keys(object);
-  if (keys.length > 16) return keys.sort();
-  for (let index = 1; index < keys.length; index += 1) {
-    const key = keys[index] as string;
-    let place = index;
-    for (; place > 0 && (keys[place - 1] as string) > key; place -= 1) keys[place] = keys[place - 1] as string;
-    keys[place] = key;
-  }
-  return keys;
 }
 
 function encodeEntries(object: Record<string, unknown>, keys: readonly string[]): string {
