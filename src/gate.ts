@@ -24,7 +24,7 @@ import { loadPolicy } from "./load-policy.js";
 import type { Decision, Evaluation, Outcome } from "./outcome.js";
 import { compilePolicy, decideAdmitted, isPolicy, type Policy, type PolicySource } from "./policy/policy.js";
 import { describeOwner, RENEW_MS } from "./store/owner.js";
-import { STORE, type Store } from "./store/port.js";
+import { isStore, type Store } from "./store/port.js";
 import { openSqliteStore } from "./store/sqlite/store.js";
 
 /** What a call may carry besides the job. */
@@ -112,8 +112,8 @@ function readPolicy(policy: string | PolicySource | Policy): Policy | Promise<Po
 
 async function openStore(store: string | Store): Promise<Store> {
   if (typeof store === "string") return openSqliteStore(store);
-  if (typeof store === "object" && store !== null && store[STORE] === true) return store;
-  throw new TypeError("`store` must be the path of an SQLite file, or a store");
+  if (isStore(store)) return store;
+  throw new TypeError("`store` must be the path of an SQLite file, or a store made by `defineStore`");
 }
 
 interface Opening {

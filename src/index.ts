@@ -52,4 +52,4 @@ export type {
   ReasonCode,
 } from "./outcome.js";
 export { type CompileOptions, compilePolicy, isPolicy, type Policy, type PolicySource } from "./policy/policy.js";
-export type { Store } from "./store/port.js";
+export { defineStore, type Store } from "./store/port.js";

@@ -9,12 +9,12 @@ import { judgeVote } from "./judge-vote.js";
 import { cursorOf, jobKeyOf, nextOf } from "./paging.js";
 import {
   type ClaimRequest,
+  defineStore,
   type LoggedEvent,
   type PageAnswer,
   type PageQuery,
   type Query,
   type QueryAnswer,
-  STORE,
   type Store,
   type StoredApproval,
   type StoredJob,
@@ -142,8 +142,7 @@ export function createMemoryStore(): Store {
     );
   };
 
-  return {
-    [STORE]: true,
+  return defineStore({
     kind: "memory",
 
     claim: (request) =>
@@ -242,7 +241,7 @@ export function createMemoryStore(): Store {
     close: async () => {
       closed = true;
     },
-  };
+  });
 }
 
 function latestFirst(a: ApprovalRow, b: ApprovalRow): number {

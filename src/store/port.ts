@@ -2,8 +2,20 @@ import type { EventFacts, EventType, SealedEvent } from "../evidence/event.js";
 import type { ApprovalRequirement, ApprovalState, JsonObject, OutcomeStatus, Reason } from "../outcome.js";
 import type { ActivePolicy, ApprovalRow, JobRow, OwnerRow, PolicyHead, VaultKind, VaultRow, VoteRow } from "./rows.js";
 
-/** Marks a store, also one made by another copy of this package. */
-export const STORE: unique symbol = Symbol.for("dispatch-gate.store") as never;
+const STORE = Symbol.for("dispatch-gate.store");
+
+/**
+ * Marks an object with all the verbs as a store that a gate may use. A store is known by this mark and not by its shape:
+ * whoever sets it says that the store keeps the contract, which `storeContract` in `dispatch-gate/testing` checks.
+ */
+export function defineStore<Made extends Store>(store: Made): Made {
+  return Object.defineProperty(store, STORE, { value: true });
+}
+
+/** True for a store, also one that another copy of this package defined. */
+export function isStore(value: unknown): value is Store {
+  return typeof value === "object" && value !== null && Reflect.get(value, STORE) === true;
+}
 
 /**
  * Where a gate keeps its state. A few coarse verbs, each one atomic step.
@@ -20,7 +32,6 @@ export const STORE: unique symbol = Symbol.for("dispatch-gate.store") as never;
  * looks at, calls it inside the transaction, and applies what it answers.
  */
 export interface Store {
-  readonly [STORE]: true;
   /** For messages: `sqlite`, `memory`. */
   readonly kind: string;
   /**

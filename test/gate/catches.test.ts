@@ -1,3 +1,4 @@
+import { defineStore } from "dispatch-gate";
 import { createMemoryStore, expectOutcome } from "dispatch-gate/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { ASK_ALL, open, rules } from "./open.js";
@@ -97,7 +98,7 @@ describe("two catches, divided by the call of the dispatch function", () => {
     const store = createMemoryStore();
     const gate = await open({
       policy,
-      store: { ...store, [verb]: () => Promise.reject(new Error("planted")) },
+      store: defineStore({ ...store, [verb]: () => Promise.reject(new Error("planted")) }),
       dispatch: () => "ran",
     });
     expectOutcome(await gate.evaluateAndDispatch({ topic: "a" }), { status: "DENIED", dispatched: false });
@@ -108,7 +109,7 @@ describe("two catches, divided by the call of the dispatch function", () => {
     let failing = true;
     const settle: typeof store.settle = (request) =>
       failing ? Promise.reject(new Error("planted")) : store.settle(request);
-    const gate = await open({ policy, store: { ...store, settle }, dispatch: () => "the output" });
+    const gate = await open({ policy, store: defineStore({ ...store, settle }), dispatch: () => "the output" });
     const outcome = await gate.evaluateAndDispatch({ id: "j-1", topic: "a" });
     expectOutcome(outcome, { status: "UNKNOWN", code: "settle_failed", dispatched: true });
     expect(JSON.stringify(outcome)).not.toContain("the output");

@@ -17,7 +17,7 @@ describe("making a gate", () => {
     [{ policy: ALLOW_ALL, maxRuntimeSec: -1 }, "`maxRuntimeSec` must be a number from over 0 to 31536000"],
     [{ policy: ALLOW_ALL, dispatch: "shell" }, "`dispatch` must be a function"],
     [{ policy: ALLOW_ALL, declaredTags: "yes" }, '`declaredTags` must be one of "trusted", "restrict_only"'],
-    [{ policy: ALLOW_ALL, store: {} }, "`store` must be the path of an SQLite file, or a store"],
+    [{ policy: ALLOW_ALL, store: {} }, "`store` must be the path of an SQLite file, or a store made by `defineStore`"],
     [
       { policy: ALLOW_ALL, store: ":memory:", dispatchers: { call: () => 1 } },
       "the name `call` is for functions passed with a call; choose another",

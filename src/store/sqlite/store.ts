@@ -6,11 +6,11 @@ import { judgeSettle } from "../judge-settle.js";
 import { judgeVote } from "../judge-vote.js";
 import { cursorOf, jobKeyOf, nextOf } from "../paging.js";
 import {
+  defineStore,
   type PageAnswer,
   type PageQuery,
   type Query,
   type QueryAnswer,
-  STORE,
   type Store,
   type StoredApproval,
   type StoredJob,
@@ -84,8 +84,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     return row === null ? [] : [row];
   };
 
-  return {
-    [STORE]: true,
+  return defineStore({
     kind: "sqlite",
     commits: commits.count,
 
@@ -187,5 +186,5 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
         throw new StoreError("store_failed", "the database could not be closed", { cause });
       }
     },
-  };
+  });
 }
