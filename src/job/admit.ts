@@ -2,7 +2,7 @@ import { digest } from "../digest.js";
 import { nearest } from "../nearest.js";
 import type { Json, JsonObject } from "../outcome.js";
 import { type CopyIssue, type CopyLimits, copyAsCanonical, readProperties } from "./copy.js";
-import { FIELDS, HASHED, type HashedName, IDENTIFIER, writeField } from "./fields.js";
+import { FIELDS, HASHED, IDENTIFIER, writeField } from "./fields.js";
 import { deepFreeze } from "./freeze.js";
 import type { AdmittedJob } from "./job.js";
 
@@ -58,6 +58,7 @@ export function admit(input: unknown, context: AdmitContext): AdmitResult {
 
   const limits: CopyLimits = { maxBytes: context.maxJobBytes, maxDepth: MAX_DEPTH };
   const parts: string[] = [];
+  const content: Record<string, Json> = {};
   let bytes = 1;
   for (const name of HASHED) {
     const part = writeField(name, given.get(name), limits);
@@ -65,6 +66,7 @@ export function admit(input: unknown, context: AdmitContext): AdmitResult {
     bytes += Buffer.byteLength(part.text) + name.length + 4;
     if (bytes > context.maxJobBytes) return refused(`/${name}`, "the job is larger than the size limit");
     parts.push(`"${name}":${part.text}`);
+    content[name] = part.value;
   }
   const id = identifier("id", given.get("id"), context.jobId);
   if (!id.ok) return id;
@@ -74,7 +76,8 @@ export function admit(input: unknown, context: AdmitContext): AdmitResult {
   if (!annotations.ok) return annotations;
 
   const ids = { id: id.value, traceId: traceId.value, annotations: annotations.value };
-  return { ok: true, admission: assemble(`{${parts.join(",")}}`, ids, given.get("id") !== undefined) };
+  const canonical = `{${parts.join(",")}}`;
+  return { ok: true, admission: assemble(canonical, content, ids, given.get("id") !== undefined) };
 }
 
 interface Unhashed {
@@ -85,12 +88,13 @@ interface Unhashed {
 
 /** The admission that a stored canonical text stands for. The text MUST be one that {@link admit} made. */
 export function readmit(canonical: string, unhashed: Unhashed): Admission {
-  return assemble(canonical, unhashed, true);
+  return assemble(canonical, deepFreeze(JSON.parse(canonical) as JsonObject), unhashed, true);
 }
 
-function assemble(canonical: string, unhashed: Unhashed, named: boolean): Admission {
-  const content = JSON.parse(canonical) as Record<HashedName, Json>;
-  const job = deepFreeze({ id: unhashed.id, traceId: unhashed.traceId, ...content, annotations: unhashed.annotations });
+/** `content` MUST be frozen, and what `canonical` stands for. */
+function assemble(canonical: string, content: JsonObject, unhashed: Unhashed, named: boolean): Admission {
+  const annotations = deepFreeze(unhashed.annotations);
+  const job = Object.freeze({ id: unhashed.id, traceId: unhashed.traceId, ...content, annotations });
   return { job: job as unknown as AdmittedJob, canonical, hash: digest("job", canonical), named };
 }
 

@@ -1,7 +1,8 @@
-import { canonicalize, quote } from "../canonical.js";
+import { canonicalize } from "../canonical.js";
 import { nearest } from "../nearest.js";
 import type { Json } from "../outcome.js";
-import { type CopyLimits, type CopyResult, copyAsCanonical } from "./copy.js";
+import { type CopyIssue, type CopyLimits, copyAsCanonical } from "./copy.js";
+import { deepFreeze } from "./freeze.js";
 
 /** The hashed fields, in the order of their canonical text. */
 export const HASHED = [
@@ -177,42 +178,47 @@ const checkConstraints: Check = (value) => {
 
 interface Field {
   readonly check: Check;
-  /** Canonical text of the default; absent where the field is required. */
-  readonly absent?: string;
+  /** What a job that does not have the field has; undefined where the field is required. */
+  readonly absent?: Written;
 }
 
+/** One hashed field: its canonical text, and the frozen value that this very text stands for. */
+export interface Written {
+  readonly text: string;
+  readonly value: Json;
+}
+
+const absent = (text: string): Written => Object.freeze({ text, value: deepFreeze(JSON.parse(text) as Json) });
+
 const FIELD_RULES: ReadonlyMap<string, Field> = new Map<string, Field>([
-  ["actor", { check: checkActor, absent: "null" }],
-  ["capability", { check: checkCapability, absent: "null" }],
-  ["constraints", { check: checkConstraints, absent: "{}" }],
-  ["labels", { check: checkLabels, absent: "{}" }],
-  ["payload", { check: (value) => ({ value }), absent: "null" }],
-  ["requires", { check: setOf("requires", isText, `1 to ${MAX_TEXT} characters`), absent: "[]" }],
-  ["resources", { check: checkResources, absent: '{"hosts":[],"paths":[]}' }],
-  ["riskTags", { check: setOf("riskTags", isTag, "1 to 64 of a-z, 0-9, _ and -"), absent: "[]" }],
-  ["tenantId", { check: checkTenant, absent: '"default"' }],
+  ["actor", { check: checkActor, absent: absent("null") }],
+  ["capability", { check: checkCapability, absent: absent("null") }],
+  ["constraints", { check: checkConstraints, absent: absent("{}") }],
+  ["labels", { check: checkLabels, absent: absent("{}") }],
+  ["payload", { check: (value) => ({ value }), absent: absent("null") }],
+  ["requires", { check: setOf("requires", isText, `1 to ${MAX_TEXT} characters`), absent: absent("[]") }],
+  ["resources", { check: checkResources, absent: absent('{"hosts":[],"paths":[]}') }],
+  ["riskTags", { check: setOf("riskTags", isTag, "1 to 64 of a-z, 0-9, _ and -"), absent: absent("[]") }],
+  ["tenantId", { check: checkTenant, absent: absent('"default"') }],
   ["topic", { check: checkTopic }],
 ]);
 
-/** The canonical text of one hashed field, normalised; the default's where the job does not have it. */
-export function writeField(name: HashedName, value: unknown, limits: CopyLimits): CopyResult {
+type WriteResult = ({ readonly ok: true } & Written) | { readonly ok: false; readonly issue: CopyIssue };
+
+/** One hashed field, normalised; the default where the job does not have it. */
+export function writeField(name: HashedName, value: unknown, limits: CopyLimits): WriteResult {
   const field = FIELD_RULES.get(name) as Field;
   const root = `/${name}`;
   if (value === undefined) {
-    if (field.absent !== undefined) return { ok: true, text: field.absent };
+    if (field.absent !== undefined) return { ok: true, ...field.absent };
     return { ok: false, issue: { path: root, message: `a job must have a ${name}` } };
   }
-  const text = typeof value === "string" && name !== "payload" ? quote(value) : undefined;
-  if (text !== undefined) return judged(field, value as string, root, text);
   const copy = copyAsCanonical(value, limits, root);
-  // The payload is the only large field, and nothing is asked of it but to be plain JSON.
-  if (!copy.ok || name === "payload") return copy;
-  return judged(field, JSON.parse(copy.text) as Json, root, copy.text);
-}
-
-/** The text of the checked value; `text` is that of the value as it came. */
-function judged(field: Field, value: Json, root: string, text: string): CopyResult {
-  const checked = field.check(value);
+  if (!copy.ok) return copy;
+  // Parsed from its text, whatever it was read from: what travels on is what was hashed.
+  const parsed = JSON.parse(copy.text) as Json;
+  const checked = field.check(parsed);
   if ("message" in checked) return { ok: false, issue: { path: root + checked.path, message: checked.message } };
-  return { ok: true, text: checked.value === value ? text : canonicalize(checked.value) };
+  const text = checked.value === parsed ? copy.text : canonicalize(checked.value);
+  return { ok: true, text, value: deepFreeze(checked.value) };
 }

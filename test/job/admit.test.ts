@@ -96,6 +96,37 @@ describe("a job that is let in", () => {
     expect(again.job.payload).toEqual(first.job.payload);
   });
 
+  test("is what its whole canonical text parses to (property)", () => {
+    const tag = fc.constantFrom("b", "a", "c");
+    const job = fc.record(
+      {
+        topic: fc.constantFrom("t", "job.a"),
+        payload: fc.jsonValue({ maxDepth: 4 }),
+        riskTags: fc.array(tag),
+        requires: fc.array(tag),
+        labels: fc.dictionary(tag, fc.string({ maxLength: 9 })),
+        actor: fc.constantFrom(null, { id: "a", type: "agent" }, { type: "human", id: "b", onBehalfOf: "c" }),
+        resources: fc.constantFrom({ paths: ["/b", "/a", "/b"] }, { hosts: ["x"] }),
+        constraints: fc.constantFrom({ maxRetries: 1 }, {}),
+      },
+      { requiredKeys: ["topic"] },
+    );
+    fc.assert(
+      fc.property(job, (input) => {
+        fc.pre(isExact((input.payload ?? null) as Json));
+        const result = admit(input, context);
+        fc.pre(result.ok);
+        const { canonical, job: made, hash } = result.admission;
+        const again = readmit(canonical, { id: made.id, traceId: made.traceId, annotations: made.annotations });
+        expect(made).toEqual(again.job);
+        expect(JSON.stringify(made)).toBe(JSON.stringify(again.job));
+        expect(again.hash).toBe(hash);
+        expect(isFrozenDeep(made)).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   test("is written by the strict walk exactly as by the plain canonicaliser (property)", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
