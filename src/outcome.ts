@@ -160,7 +160,8 @@ export interface OutcomeError {
   readonly cause?: OutcomeError;
 }
 
-interface OutcomeBase {
+/** What every outcome says, whatever its status. */
+export interface OutcomeBase {
   readonly jobId: string | null;
   readonly traceId: string | null;
   /** SHA-256 of the job's canonical bytes, lower-case hex; null when the job was not admitted. */

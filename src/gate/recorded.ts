@@ -1,4 +1,13 @@
-import type { ApprovalSummary, Constraints, Decision, Evaluation, Finding, Outcome, OutcomeError } from "../outcome.js";
+import type {
+  ApprovalSummary,
+  Constraints,
+  Decision,
+  Evaluation,
+  Finding,
+  Outcome,
+  OutcomeBase,
+  OutcomeError,
+} from "../outcome.js";
 import { decodeOutput } from "../output/decode.js";
 import { expiryOf, isOpen } from "../store/approval-state.js";
 import type { ApprovalRow, JobRow, VaultKind } from "../store/rows.js";
@@ -22,20 +31,6 @@ export function summarize(approval: ApprovalRow, now: number): ApprovalSummary {
   });
 }
 
-/** The parts that every outcome of a recorded job has. */
-export interface OutcomeBase {
-  readonly jobId: string;
-  readonly traceId: string;
-  readonly jobHash: string;
-  readonly decision: Decision | null;
-  readonly approval?: ApprovalSummary;
-  readonly constraints?: Constraints;
-  readonly reason: Outcome["reason"];
-  readonly dispatched: boolean;
-  readonly degraded: boolean;
-  readonly replayed: boolean;
-}
-
 /** The outcome that the store's row of a job stands for. */
 export function outcomeOfRow(
   row: JobRow,
@@ -52,8 +47,8 @@ export function outcomeOfRow(
     ...(approval === null ? {} : { approval: summarize(approval, now) }),
     ...(row.constraints === null ? {} : { constraints: JSON.parse(row.constraints) as Constraints }),
     reason: row.reason,
-    // Only a claim dispatches, and only a claim gives a job an owner.
-    dispatched: row.owner !== null,
+    // Only a claim dispatches, and only a claim gives a job an owner; one that was given up before the call is DENIED.
+    dispatched: row.owner !== null && row.status !== "DENIED",
     degraded: false,
     replayed,
   };

@@ -128,6 +128,7 @@ describe("two catches, divided by the call of the dispatch function", () => {
     expectOutcome(await gate.resume("j-1"), { status: "DENIED", dispatched: false });
     fault.at = "";
     expect((await gate.approvals.get({ jobId: "j-1" }))?.state).toBe("consumed");
+    expectOutcome(await gate.resume("j-1"), { status: "DENIED", dispatched: false, replayed: true });
   });
 
   test("control: one catch for both halves would call a job that ran refused", async () => {
