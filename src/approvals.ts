@@ -4,10 +4,10 @@ import { fingerprint } from "./gate/claim.js";
 import { type Core, SETTLE_WAIT_MS } from "./gate/core.js";
 import { pageLimit, refuseUnknown } from "./gate/options.js";
 import { summarize } from "./gate/recorded.js";
+import { readBack } from "./gate/stored-job.js";
 import { deriveTags } from "./gate/tags.js";
-import { readmit } from "./job/admit.js";
 import type { AdmittedJob } from "./job/job.js";
-import type { ApprovalRequirement, ApprovalState, Decision, JsonObject } from "./outcome.js";
+import type { ApprovalRequirement, ApprovalState, Decision } from "./outcome.js";
 import { decideAdmitted } from "./policy/policy.js";
 import { foldIdentity } from "./store/approval-state.js";
 import type { StoredApproval, VoteAnswer } from "./store/port.js";
@@ -196,15 +196,12 @@ function show(core: Core, stored: StoredApproval): Approval {
   });
 }
 
-/** The job as it was hashed. Bytes that do not give the hash that was asked for are shown to nobody. */
+/** The job as it was hashed; null once it was erased. */
 function jobOf({ row, vault }: StoredApproval): AdmittedJob | null {
-  const canonical = vault.get("job");
-  if (canonical === undefined) return null;
-  const annotations = JSON.parse(vault.get("annotations") ?? "{}") as JsonObject;
-  const admission = readmit(canonical, { id: row.jobId, traceId: row.traceId, annotations });
-  if (admission.hash !== row.jobHash)
-    throw new ApprovalError("approval_unknown", "the stored job is not the one that was hashed");
-  return admission.job;
+  if (!vault.has("job")) return null;
+  const read = readBack(vault, { id: row.jobId, traceId: row.traceId, hash: row.jobHash });
+  if (!read.ok) throw new ApprovalError("approval_unknown", read.message);
+  return read.admission.job;
 }
 
 function unknown(): ApprovalError {

@@ -33,8 +33,8 @@ export interface Asked {
   readonly inForce: InForce;
 }
 
-/** How often another policy may come between before the job is refused. */
-const ROUNDS = 3;
+/** How often another policy may come between before the gate gives up. */
+export const ROUNDS = 3;
 
 /** What the record of a refusal may wait for the store at least, in milliseconds, also when the deadline is what refused. */
 const REFUSAL_WAIT_MS = 250;

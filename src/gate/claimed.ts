@@ -2,7 +2,7 @@ import type { Dispatch } from "../dispatch/dispatcher.js";
 import { issuePermit, type Permit } from "../dispatch/permit.js";
 import { type EventFacts, reasonFacts, sealEvent } from "../evidence/event.js";
 import { type Admission, readmit } from "../job/admit.js";
-import type { Constraints, Decision, Outcome, Reason } from "../outcome.js";
+import type { Constraints, Decision, Outcome, OutcomeBase, Reason } from "../outcome.js";
 import type { ClaimAnswer, SettleRequest } from "../store/port.js";
 import type { ApprovalRow, JobRow } from "../store/rows.js";
 import { type Core, type InForce, SETTLE_WAIT_MS } from "./core.js";
@@ -98,7 +98,7 @@ export function unknownOutcome(claimed: Claimed): Outcome {
 }
 
 /** What every outcome of a claimed job says. */
-export function claimedBase(claimed: Claimed, now: number): Omit<Outcome & { status: "UNKNOWN" }, "status" | "reason"> {
+export function claimedBase(claimed: Claimed, now: number): Omit<OutcomeBase, "reason"> {
   const { row, approval, decision } = claimed;
   return {
     jobId: row.id,

@@ -2,6 +2,7 @@ import { type Ending, type RunEnd, runAttempts } from "../dispatch/run.js";
 import { sealEvent } from "../evidence/event.js";
 import type { Outcome, OutputRule } from "../outcome.js";
 import { decideAdmitted } from "../policy/policy.js";
+import { ROUNDS } from "./claim.js";
 import { type Claimed, rowFacts } from "./claimed.js";
 import { type Core, SETTLE_WAIT_MS, track } from "./core.js";
 import { inspect } from "./seen.js";
@@ -51,7 +52,7 @@ async function late(core: Core, claimed: Claimed, ending: Ending, attempt: numbe
 /** Before each further attempt the policy in force is asked again; what it would now refuse or tighten is not run again. */
 async function mayRetry(core: Core, claimed: Claimed, attempt: number): Promise<boolean> {
   const { row, admission, derivedTags } = claimed;
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < ROUNDS; round += 1) {
     const { policy, epoch } = core.inForce();
     const same = policy.snapshot === claimed.inForce.policy.snapshot;
     const now = core.clock.wall();

@@ -55,13 +55,18 @@ async function beforeDispatch(core: Core, submission: Submission): Promise<Befor
     const renewing = core.keepLease();
     if (renewing !== undefined) await renewing;
     const derived = core.settings.deriveTags === undefined ? NONE : await deriveTags(core, admission.job, deadline);
-    const derivedTags = derived.ok ? derived.tags : [];
+    const derivedTags = derived.ok ? derived.tags : null;
     const refusal = derived.ok ? refusalOf(submission, chosen) : derived.reason;
     const { intent } = submission;
-    const asking = { admission, derivedTags: derived.ok ? derivedTags : null, chosen, intent, refusal, deadline };
-    asked = await decideAndClaim(core, asking);
+    asked = await decideAndClaim(core, { admission, derivedTags, chosen, intent, refusal, deadline });
     if (asked === null) return refused(faultOutcome(admission, POLICY_CHANGED));
-    return await readAnswer(core, { admission, derivedTags, chosen, asked, signal: submission.signal });
+    return await readAnswer(core, {
+      admission,
+      derivedTags: derivedTags ?? [],
+      chosen,
+      asked,
+      signal: submission.signal,
+    });
   } catch (error) {
     if (asked?.answer.status === "claimed") await abandon(core, asked.answer.job);
     return refused(faultOutcome(admission, reasonOfFault(core, error, deadline)));

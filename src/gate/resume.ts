@@ -1,10 +1,9 @@
 import { DEFAULT_DISPATCHER, type DispatchChoice } from "../dispatch/dispatcher.js";
-import { readmit } from "../job/admit.js";
-import type { JsonObject, Outcome } from "../outcome.js";
-import type { StoredJob } from "../store/port.js";
+import type { Outcome } from "../outcome.js";
 import type { Core } from "./core.js";
 import { evaluateAndDispatch } from "./line.js";
 import { faultOutcome } from "./refusal.js";
+import { readBack } from "./stored-job.js";
 import type { Entry } from "./submission.js";
 
 /** The line once more for a job that the store knows, with the very bytes that were hashed. */
@@ -21,7 +20,8 @@ export async function resume(
     if (stored === undefined) return unknownJob("there is no job of that id");
     if (jobs.length > 1) return unknownJob("several tenants have a job of that id; name the `tenantId`");
     dispatcher = stored.row.dispatcher;
-    return reenter(stored);
+    const read = readBack(stored.vault, stored.row);
+    return read.ok ? read : unknownJob(read.message);
   };
   return evaluateAndDispatch(core, {
     enter,
@@ -29,15 +29,6 @@ export async function resume(
     intent: "dispatch",
     signal: options.signal,
   });
-}
-
-function reenter({ row, vault }: StoredJob): Entry {
-  const canonical = vault.get("job");
-  if (canonical === undefined) return unknownJob("the content of that job was erased");
-  const annotations = JSON.parse(vault.get("annotations") ?? "{}") as JsonObject;
-  const admission = readmit(canonical, { id: row.id, traceId: row.traceId, annotations });
-  if (admission.hash !== row.hash) return unknownJob("the stored job is not the one that was hashed");
-  return { ok: true, admission };
 }
 
 function unknownJob(message: string): Entry {

@@ -61,7 +61,7 @@ export function prepareSettlement(core: Core, claimed: Claimed, { end, seen, dur
     status: seen.status,
     reason,
     result: JSON.stringify(result),
-    vault: recorded === null || recorded.row.value.length > MAX_KEPT ? [] : [recorded.row],
+    vault: kept(recorded),
     event: sealEvent("job.settled", now, facts),
   };
   return { request, outcome: outcomeOf(claimed, seen, reason, quarantineId, now) };
@@ -131,7 +131,7 @@ export async function recordLate(core: Core, claimed: Claimed, seen: Seen, attem
     status: null,
     reason: reasonOf(seen),
     result: null,
-    vault: recorded === null || recorded.row.value.length > MAX_KEPT ? [] : [recorded.row],
+    vault: kept(recorded),
     event: sealEvent("job.late", now, facts),
   });
 }
@@ -148,6 +148,11 @@ function recordedValue(row: JobRow, seen: Seen, as?: VaultKind): Recorded | null
   const salt = freshSalt();
   const { tenantId, id: jobId } = row;
   return { commitment: commit(salt, value), row: { tenantId, jobId, kind: as ?? kind, salt, value } };
+}
+
+/** What of it is stored: a value over the size limit leaves its commitment alone. */
+function kept(recorded: Recorded | null): readonly VaultRow[] {
+  return recorded === null || recorded.row.value.length > MAX_KEPT ? [] : [recorded.row];
 }
 
 function privateValue(seen: Seen): readonly [VaultKind, string | null] {

@@ -1,0 +1,102 @@
+import type { EventType } from "../../evidence/event.js";
+import type { ApprovalState, JsonObject, OutcomeStatus, Reason } from "../../outcome.js";
+import type { LoggedEvent } from "../port.js";
+import type { ActivePolicy, ApprovalRow, JobHold, JobRow, OwnerRow, PolicyHead, VoteRow } from "../rows.js";
+import type { Row } from "./driver.js";
+
+// One row of each table as the port has it. Nothing but these readers knows the names of columns on the way out.
+
+export function one<T>(row: Row | undefined, read: (row: Row) => T): T | null {
+  return row === undefined ? null : read(row);
+}
+
+export function headOf(row: Row): PolicyHead {
+  return { epoch: row.epoch as number, snapshot: row.snapshot as string };
+}
+
+export function policyOf(row: Row): ActivePolicy {
+  return { epoch: row.epoch as number, snapshot: row.snapshot as string, document: row.document as string };
+}
+
+export function ownerOf(row: Row): OwnerRow {
+  return {
+    id: row.id as string,
+    pid: row.pid as number,
+    realm: row.realm as string,
+    started: row.started as string,
+    leaseUntil: row.lease_until as number,
+  };
+}
+
+export function jobOf(row: Row): JobRow {
+  return {
+    tenantId: row.tenant_id as string,
+    id: row.id as string,
+    traceId: row.trace_id as string,
+    hash: row.hash as string,
+    status: row.status as OutcomeStatus,
+    owner: row.owner as string | null,
+    dispatcher: row.dispatcher as string,
+    approvalId: row.approval_id as string | null,
+    decision: row.decision as string | null,
+    reason: JSON.parse(row.reason as string) as Reason,
+    constraints: row.constraints as string | null,
+    result: row.result as string | null,
+    commitment: row.commitment as string,
+    createdAt: row.created_at as number,
+    updatedAt: row.updated_at as number,
+  };
+}
+
+export function holdOf(row: Row): JobHold {
+  return { owner: row.owner as string | null, status: row.status as OutcomeStatus };
+}
+
+export function approvalOf(row: Row): ApprovalRow {
+  return {
+    id: row.id as string,
+    key: row.key as string,
+    tenantId: row.tenant_id as string,
+    jobId: row.job_id as string,
+    traceId: row.trace_id as string,
+    jobHash: row.job_hash as string,
+    snapshot: row.snapshot as string,
+    fingerprint: row.fingerprint as string,
+    dispatcher: row.dispatcher as string,
+    state: row.state as ApprovalState,
+    requirements: JSON.parse(row.requirements as string) as ApprovalRow["requirements"],
+    requesters: JSON.parse(row.requesters as string) as string[],
+    decision: row.decision as string,
+    requestedAt: row.requested_at as number,
+    expiresAt: row.expires_at as number,
+    useWithinMs: row.use_within_ms as number,
+    rejectionStandsMs: row.rejection_stands_ms as number,
+    resolvedAt: row.resolved_at as number | null,
+    resolvedBy: row.resolved_by as string | null,
+  };
+}
+
+export function voteOf(row: Row): VoteRow {
+  return {
+    approvalId: row.approval_id as string,
+    approverId: row.approver_id as string,
+    approverKey: row.approver_key as string,
+    kind: row.kind as VoteRow["kind"],
+    roles: JSON.parse(row.roles as string) as string[],
+    vote: row.vote as VoteRow["vote"],
+    at: row.at as number,
+  };
+}
+
+export function eventOf(row: Row): LoggedEvent {
+  const text = Buffer.from(row.bytes as Uint8Array).toString("utf8");
+  return {
+    seq: row.seq as number,
+    type: row.type as EventType,
+    at: row.at as number,
+    traceId: row.trace_id as string | null,
+    approvalId: row.approval_id as string | null,
+    text,
+    body: JSON.parse(text) as JsonObject,
+  };
+}
