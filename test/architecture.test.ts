@@ -9,11 +9,15 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 // Every file and folder directly under src has a level. Imports point down or stay, so whoever adds one says where it stands.
 const LEVELS: ReadonlyMap<string, number> = new Map([
-  ...["outcome.ts", "errors.ts", "canonical.ts", "digest.ts", "nearest.ts"].map((name) => [name, 0] as const),
+  ...["outcome.ts", "errors.ts", "canonical.ts", "digest.ts", "nearest.ts", "linear-pattern.ts"].map(
+    (name) => [name, 0] as const,
+  ),
   ...["job", "policy", "output", "evidence"].map((name) => [name, 1] as const),
-  ...["dispatch", "store", "load-policy.ts"].map((name) => [name, 2] as const),
+  ...["dispatch", "store", "analysis", "load-policy.ts"].map((name) => [name, 2] as const),
   ...["gate.ts", "gate", "approvals.ts", "model-text.ts", "wrap.ts"].map((name) => [name, 3] as const),
-  ...["index.ts", "sqlite.ts", "testing.ts", "testing", "http", "cli", "adapters"].map((name) => [name, 4] as const),
+  ...["index.ts", "sqlite.ts", "testing.ts", "testing", "analysis.ts", "cli.ts", "http", "cli", "adapters"].map(
+    (name) => [name, 4] as const,
+  ),
 ]);
 
 // On level 1 the organs know the job and nothing else of each other.
@@ -27,6 +31,8 @@ const ON_LEVEL_1: ReadonlyMap<string, readonly string[]> = new Map([
 // Third-party packages stand in one folder each, so that each can be replaced there.
 const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["yaml", "src/policy/"],
+  ["@marcbachmann/cel-js", "src/policy/condition"],
+  ["re2js", "src/linear-pattern.ts"],
   ["better-sqlite3", "src/store/sqlite/"],
 ]);
 
@@ -123,7 +129,7 @@ function judgePackage(file: string, specifier: string, names: Import["names"]): 
       ? undefined
       : `imports ${extra} of ${specifier}: it is not a function of its arguments alone`;
   }
-  const name = specifier.split("/")[0] ?? specifier;
+  const name = specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
   const home = PACKAGES.get(name);
   if (home === undefined) return `imports the package ${specifier}, which no folder is the home of`;
   return file.startsWith(home) ? undefined : `imports the package ${specifier}, whose home is ${home}`;

@@ -1,0 +1,37 @@
+import {
+  type Condition,
+  type ConditionJob,
+  type ConditionResult,
+  compileCondition,
+} from "../../src/policy/condition.js";
+
+/** A job as a condition sees it, with what the test is about. Parsed from text, as a real one is. */
+export function jobWith(fields: Partial<ConditionJob> = {}): ConditionJob {
+  return JSON.parse(
+    JSON.stringify({
+      actor: { id: "agent-7", type: "agent" },
+      capability: null,
+      constraints: {},
+      labels: {},
+      payload: {},
+      requires: [],
+      resources: { paths: [], hosts: [] },
+      risk_tags: [],
+      tenant_id: "acme",
+      topic: "job.payments.send",
+      ...fields,
+    }),
+  );
+}
+
+/** The compiled condition; throws with its problems where it is refused. */
+export function compiled(source: string): Condition {
+  const read = compileCondition(source);
+  if (!read.ok) throw new Error(read.problems.map(({ message }) => message).join("; "));
+  return read.condition;
+}
+
+/** What a condition answers on a job. */
+export function ask(source: string, fields: Partial<ConditionJob> = {}): ConditionResult {
+  return compiled(source).evaluate(jobWith(fields));
+}
