@@ -230,6 +230,12 @@ function refusalOf(answer: Exclude<VoteAnswer, { readonly status: "voted" }>): A
       return new ApprovalError("approver_is_requester", "who asked for an approval may not vote on it");
     case "tenant_mismatch":
       return new ApprovalError("approver_tenant_mismatch", "the approver may not decide for this tenant");
+    case "not_eligible":
+      return new ApprovalError(
+        "approver_not_eligible",
+        "the approver counts for none of the request's requirements",
+        "see the `kinds` and `roles` of its requirements",
+      );
     case "already_voted":
       return new ApprovalError("approver_already_voted", "the approver has voted on this request already");
   }

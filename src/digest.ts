@@ -4,7 +4,16 @@ import { hash } from "node:crypto";
  * What a digest is of. Each stands in front of the hashed bytes with its version and a zero byte,
  * so that bytes of one kind can never be taken for bytes of another.
  */
-export type Domain = "job" | "policy" | "policy-source" | "fingerprint" | "approval-key" | "view" | "bucket" | "value";
+export type Domain =
+  | "job"
+  | "policy"
+  | "policy-source"
+  | "policy-sources"
+  | "fingerprint"
+  | "approval-key"
+  | "view"
+  | "bucket"
+  | "value";
 
 /** SHA-256 of canonical text under its domain, in lower-case hex (64 characters). */
 export function digest(domain: Domain, canonical: string): string {

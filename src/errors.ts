@@ -12,6 +12,8 @@ export interface PolicyIssue {
   readonly line?: number;
   /** 1-based, in UTF-16 code units. */
   readonly column?: number;
+  /** The imported file it stands in, from the policy's folder; absent: the policy's own. */
+  readonly source?: string;
 }
 
 /** A policy that cannot be loaded. Nothing of it is in force; `issues` lists every problem found. */
@@ -33,7 +35,7 @@ export class PolicyError extends Error {
 function describeIssues(issues: readonly PolicyIssue[], source: string | null): string {
   const lines = issues.map((issue) => {
     const place = issue.line === undefined ? issue.path : `${issue.line}:${issue.column ?? 1}`;
-    const where = [source, place].filter((part) => part !== null && part !== "").join(":");
+    const where = [issue.source ?? source, place].filter((part) => part !== null && part !== "").join(":");
     const help = issue.help === undefined ? "" : `\n    help: ${issue.help}`;
     return `  ${where === "" ? "" : `${where} `}${issue.message}${help}`;
   });
@@ -78,6 +80,7 @@ export type ApprovalErrorCode =
   | "approver_invalid"
   | "approver_is_requester"
   | "approver_tenant_mismatch"
+  | "approver_not_eligible"
   | "approver_already_voted"
   | "job_id_ambiguous";
 

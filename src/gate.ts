@@ -19,10 +19,18 @@ import { resume } from "./gate/resume.js";
 import type { Submission } from "./gate/submission.js";
 import { recordUnsettled, recover, tend } from "./gate/upkeep.js";
 import { admit } from "./job/admit.js";
-import type { Job } from "./job/job.js";
+import type { AdmittedJob, Job } from "./job/job.js";
 import { loadPolicy } from "./load-policy.js";
 import type { Decision, Evaluation, Outcome } from "./outcome.js";
-import { compilePolicy, decideAdmitted, isPolicy, type Policy, type PolicySource } from "./policy/policy.js";
+import type { Explanation } from "./policy/explain.js";
+import {
+  compilePolicy,
+  decideAdmitted,
+  explainAdmitted,
+  isPolicy,
+  type Policy,
+  type PolicySource,
+} from "./policy/policy.js";
 import { describeOwner, RENEW_MS } from "./store/owner.js";
 import { isStore, type Store } from "./store/port.js";
 import { openSqliteStore } from "./store/sqlite/store.js";
@@ -51,6 +59,12 @@ export interface Gate {
   readonly evaluate: (job: Job, dispatch?: DispatchChoice) => Promise<Evaluation>;
   /** What the policy in force says: nothing recorded, nothing consumed, no derived tags. Throws a `TypeError` for a job that is not valid. */
   readonly decide: (job: Job) => Decision;
+  /**
+   * Why {@link Gate.decide} says what it says: every matching rule, which one decided and what the others added, and of
+   * the rules nearest to matching the first key that failed. For operators: never show it to an agent, it teaches a way
+   * round. Throws a `TypeError` for a job that is not valid.
+   */
+  readonly explain: (job: Job) => Explanation;
   /** Runs an approved job, also after a restart and in another process. A job that is not approved is answered as it stands. */
   readonly resume: <Output = unknown>(
     jobId: string,
@@ -192,6 +206,12 @@ function surfaceOf(core: Core, close: () => Promise<void>): Gate {
     return track(core, evaluateAndDispatch(core, submission(job, choice, options))) as Promise<Outcome<Output>>;
   };
 
+  const dryRun = (job: Job): AdmittedJob => {
+    const admitted = admit(job, { jobId: "dry-run", traceId: "dry-run", maxJobBytes: settings.maxJobBytes });
+    if (!admitted.ok) throw new TypeError(`${admitted.issue.path}: ${admitted.issue.message}`);
+    return admitted.admission.job;
+  };
+
   return Object.freeze({
     evaluateAndDispatch: async (job, dispatch, options) => call(job, dispatch, options),
 
@@ -200,11 +220,9 @@ function surfaceOf(core: Core, close: () => Promise<void>): Gate {
       return evaluate(core, { ...submission(job, dispatch, {}), intent: "evaluate" });
     },
 
-    decide: (job: Job) => {
-      const admitted = admit(job, { jobId: "dry-run", traceId: "dry-run", maxJobBytes: settings.maxJobBytes });
-      if (!admitted.ok) throw new TypeError(`${admitted.issue.path}: ${admitted.issue.message}`);
-      return decideAdmitted(core.inForce().policy, admitted.admission.job, [], settings.declaredTags);
-    },
+    decide: (job: Job) => decideAdmitted(core.inForce().policy, dryRun(job), [], settings.declaredTags),
+
+    explain: (job: Job) => explainAdmitted(core.inForce().policy, dryRun(job), [], settings.declaredTags),
 
     resume: async (jobId, dispatch, options = {}) => {
       if (typeof jobId !== "string" || jobId === "") throw new TypeError("`resume` needs a job id");

@@ -33,6 +33,8 @@ export type {
   ApprovalRequirement,
   ApprovalState,
   ApprovalSummary,
+  ApproverKind,
+  Assurance,
   Constraints,
   Decision,
   DecisionType,
@@ -50,6 +52,15 @@ export type {
   Pool,
   Reason,
   ReasonCode,
+  Remediation,
 } from "./outcome.js";
-export { type CompileOptions, compilePolicy, isPolicy, type Policy, type PolicySource } from "./policy/policy.js";
+export type { ExplainedRule, Explanation, NearMiss } from "./policy/explain.js";
+export {
+  type ApprovalSpans,
+  type CompileOptions,
+  compilePolicy,
+  isPolicy,
+  type Policy,
+  type PolicySource,
+} from "./policy/policy.js";
 export { defineStore, type Store } from "./store/port.js";

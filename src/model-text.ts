@@ -1,4 +1,4 @@
-import type { Outcome } from "./outcome.js";
+import type { Outcome, Remediation } from "./outcome.js";
 
 /**
  * An outcome in words for a language model: what happened, and what it may sensibly do now.
@@ -15,16 +15,27 @@ export function toModelText(outcome: Outcome): string {
     case "QUARANTINED":
       return "The action ran, but its output is withheld for review. Do not run it again to see the output.";
     case "DENIED":
-      return `The action was refused and did not run: ${outcome.reason.message}. Repeating it unchanged will not help.`;
+      return `The action was refused and did not run: ${outcome.reason.message}. Repeating it unchanged will not help.${instead(outcome)}`;
     case "THROTTLED":
-      return throttled(outcome.reason.message, outcome.retryAfterMs);
+      return `${throttled(outcome.reason.message, outcome.retryAfterMs)}${instead(outcome)}`;
     case "PENDING_APPROVAL":
-      return `The action has not run: it waits for a person's approval (${outcome.reason.message}). Go on with other work; submit exactly the same action again later to learn how it ended.`;
+      return `The action has not run: it waits for a person's approval (${outcome.reason.message}). Go on with other work; submit exactly the same action again later to learn how it ended.${instead(outcome)}`;
     case "RUNNING":
       return "The same action is running already. Wait for it; it will not be run twice.";
     case "UNKNOWN":
       return "Whether the action took effect is not known. Check before anything is done about it; do not run it again.";
   }
+}
+
+/** What the policy's own words offer in its place. They are written for whoever is refused. */
+function instead({ decision }: Outcome): string {
+  const offers = (decision?.remediations ?? []).map(offer);
+  return offers.length === 0 ? "" : ` What could be done instead: ${offers.join("; ")}.`;
+}
+
+function offer({ title, summary, replacementTopic }: Remediation): string {
+  const topic = replacementTopic === undefined ? "" : ` (topic ${replacementTopic})`;
+  return `${title}${summary === undefined ? "" : `: ${summary}`}${topic}`;
 }
 
 function throttled(message: string, retryAfterMs: number | null): string {

@@ -27,12 +27,30 @@ export interface Constraints {
   readonly network?: { readonly allow?: AllowLists; readonly deny?: readonly string[] };
 }
 
-/** One group of approvers that must be satisfied on its own. */
+/** What an approver is. */
+export type ApproverKind = "human" | "service";
+
+/** How an approver's identity was established: the host vouches for it, or a signed token carries it. */
+export type Assurance = "host" | "token";
+
+/** One group of approvers that must be satisfied on its own: every key narrows who counts. */
 export interface ApprovalRequirement {
   /** The rule that asks. */
   readonly ruleId: string;
   /** Distinct eligible approvers needed, an integer of 1 or more. */
   readonly quorum: number;
+  /** An approver needs one of these. Absent: any role, or none. */
+  readonly roles?: readonly string[];
+  /** What may approve. */
+  readonly kinds: readonly ApproverKind[];
+  /** Whether a requester may vote. It counts only where every requirement of the request says so. */
+  readonly allowSelf: boolean;
+  /** Whether a vote must name the view that was shown. */
+  readonly confirmView: boolean;
+  /** The least that the approver's identity must rest on. Absent: whatever the host takes. */
+  readonly assurance?: Assurance;
+  /** Seconds that the request stays open, over 0; of several the least counts. Absent: the policy's `approvals.expires_in_sec`. */
+  readonly expiresInSec?: number;
 }
 
 /** At most `limit` claims in any interval of `windowSec` seconds. */
@@ -62,8 +80,18 @@ export interface OutputRule {
   readonly action: "redact" | "quarantine";
 }
 
-/** The sets of detectors that ship with the gate. */
-export type Detector = "secrets" | "pii";
+/** A set of detectors that ships with the gate, or a pattern of the policy's own in RE2 syntax, found under its name. */
+export type Detector = "secrets" | "pii" | { readonly name: string; readonly pattern: string };
+
+/** What could be asked for in place of what was refused. The gate never does it by itself. */
+export interface Remediation {
+  readonly ruleId: string;
+  readonly title: string;
+  readonly summary?: string;
+  readonly replacementTopic?: string;
+  readonly addLabels?: Readonly<Record<string, string>>;
+  readonly removeLabels?: readonly string[];
+}
 
 /** What must hold before or while the job runs, from all matching rules together. */
 export interface Obligations {
@@ -84,14 +112,20 @@ export interface Decision {
   readonly snapshot: string;
   /** Ids of all rules that matched, in file order. */
   readonly matched: readonly string[];
+  /** Those of `matched` of which a condition could not be told: their restrictions bind, their permissions do not. */
+  readonly erred: readonly string[];
   readonly constraints: Constraints;
   readonly obligations: Obligations;
+  /** Of all matching rules, in file order. */
+  readonly remediations: readonly Remediation[];
 }
 
 /** Why an outcome is what it is: the closed list, documented in `docs/outcomes.md`. */
 export type ReasonCode =
   | "rule_matched"
   | "no_rule_matched"
+  | "condition_error"
+  | "tags_refused"
   | "rate_limited"
   | "approval_required"
   | "approval_rejected"

@@ -135,7 +135,15 @@ export const decisionFacts: (decision: Decision) => JsonObject = writeOnce((deci
   reason: boundText(decision.reason),
   snapshot: decision.snapshot,
   matched: boundList(decision.matched),
-  approvals: boundList(decision.obligations.approvals.map(({ ruleId, quorum }) => ({ rule_id: ruleId, quorum }))),
+  erred: boundList(decision.erred),
+  approvals: boundList(
+    decision.obligations.approvals.map(({ ruleId, quorum, roles, kinds }) => ({
+      rule_id: ruleId,
+      quorum,
+      kinds: [...kinds],
+      ...(roles === undefined ? {} : { roles: boundList(roles) }),
+    })),
+  ),
   limits: boundList(
     decision.obligations.limits.map(({ ruleId, limit, windowSec, per }) => ({
       rule_id: ruleId,

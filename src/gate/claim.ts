@@ -5,8 +5,8 @@ import type { Chosen } from "../dispatch/dispatcher.js";
 import { constraintFacts, decisionFacts, type EventFacts, jobFacts, sealEvent } from "../evidence/event.js";
 import type { Admission } from "../job/admit.js";
 import type { AdmittedJob } from "../job/job.js";
-import type { Constraints, Decision, JsonObject, Limit, Reason } from "../outcome.js";
-import { decideAdmitted } from "../policy/policy.js";
+import type { Constraints, Decision, Json, JsonObject, Limit, Reason } from "../outcome.js";
+import { type ApprovalSpans, decideAdmitted, type Policy } from "../policy/policy.js";
 import { foldIdentity } from "../store/approval-state.js";
 import type { ClaimAnswer, ClaimedLimit, ClaimRequest, Verdict } from "../store/port.js";
 import type { Core, InForce } from "./core.js";
@@ -39,9 +39,6 @@ export const ROUNDS = 3;
 /** What the record of a refusal may wait for the store at least, in milliseconds, also when the deadline is what refused. */
 const REFUSAL_WAIT_MS = 250;
 
-/** How long a request stays open, an approval may wait for its use, and a rejection stands: the language's defaults. */
-const APPROVAL_SPANS = { expiresInMs: 86_400_000, useWithinMs: 900_000, rejectionStandsMs: 86_400_000 } as const;
-
 /**
  * Decide, constrain, claim: under one policy from first to last. When the store says that another one came into
  * force in between, it is adopted and the job decided again; after three rounds the answer is null.
@@ -56,7 +53,7 @@ export async function decideAndClaim(core: Core, asking: Asking): Promise<Asked 
       derivedTags === null
         ? null
         : decideAdmitted(inForce.policy, admission.job, derivedTags, core.settings.declaredTags);
-    const concluded = conclude(core, asking, decision);
+    const concluded = conclude(core, asking, decision, inForce.policy);
     const request = claimRequest(core, asking, { decision, inForce, salt, commitment, ...concluded });
     const answer = await core.store.claim(request);
     if (answer.status !== "policy_changed") {
@@ -73,7 +70,7 @@ interface Concluded {
 }
 
 /** What the decision comes to once the gate has looked at what it can enforce and whom it can call. */
-function conclude(core: Core, asking: Asking, decision: Decision | null): Concluded {
+function conclude(core: Core, asking: Asking, decision: Decision | null, policy: Policy): Concluded {
   const none = Object.freeze({});
   if (decision === null) return { verdict: refusal(asking.refusal ?? INTERNAL), constraints: none };
   if (decision.type === "DENY" || decision.type === "THROTTLE") {
@@ -88,7 +85,7 @@ function conclude(core: Core, asking: Asking, decision: Decision | null): Conclu
     return { verdict: refusal(unenforceable(decision, constrained.unenforceable)), constraints: none };
   const { constraints } = constrained;
   if (decision.type !== "REQUIRE_APPROVAL") return { verdict: { kind: "permit" }, constraints };
-  return { verdict: approval(core, decision, asking.chosen.name), constraints };
+  return { verdict: approval(core, decision, asking.chosen.name, policy.approvals), constraints };
 }
 
 const INTERNAL: Reason = { code: "internal_error", message: "the job could not be decided" };
@@ -99,8 +96,13 @@ function refusal(reason: Reason, status: "DENIED" | "THROTTLED" = "DENIED"): Ver
 
 /** Why the policy said what it said. */
 function ruleReason(decision: Decision): Reason {
-  const code = decision.ruleId === "@default" ? "no_rule_matched" : "rule_matched";
-  return { code, message: decision.reason, ruleId: decision.ruleId };
+  return { code: ruleCode(decision), message: decision.reason, ruleId: decision.ruleId };
+}
+
+function ruleCode({ ruleId, erred }: Decision): Reason["code"] {
+  if (ruleId === "@default") return "no_rule_matched";
+  if (ruleId === "@tags" || ruleId === "@tiers") return "tags_refused";
+  return erred.includes(ruleId) ? "condition_error" : "rule_matched";
 }
 
 function unenforceable(decision: Decision, keys: readonly string[]): Reason {
@@ -112,33 +114,48 @@ function unenforceable(decision: Decision, keys: readonly string[]): Reason {
   };
 }
 
-function approval(core: Core, decision: Decision, dispatcher: string): Verdict {
+/** The earliest expiry that any requirement asks for counts. */
+function approval(core: Core, decision: Decision, dispatcher: string, spans: ApprovalSpans): Verdict {
+  const requirements = decision.obligations.approvals;
+  const expiresInSec = requirements.map((requirement) => requirement.expiresInSec ?? spans.expiresInSec);
   return {
     kind: "approve",
     approvalId: uuidv7(core.clock.wall()),
     fingerprint: fingerprint(decision, dispatcher),
-    requirements: decision.obligations.approvals,
+    requirements,
     reason: { code: "approval_required", message: decision.reason, ruleId: decision.ruleId },
-    ...APPROVAL_SPANS,
+    expiresInMs: toMs(Math.min(...expiresInSec)),
+    useWithinMs: toMs(spans.useWithinSec),
+    rejectionStandsMs: toMs(spans.rejectionStandsSec),
   };
+}
+
+/** Whole milliseconds, rounded up. */
+function toMs(seconds: number): number {
+  return Math.ceil(seconds * 1_000);
 }
 
 /** What of a decision an approval is given for: its type and obligations, and who will act; not ids, reasons or order. */
 export function fingerprint(decision: Decision, dispatcher: string): string {
   const { approvals, limits, pools, outputs } = decision.obligations;
-  const sorted = (list: readonly JsonObject[]): readonly string[] => list.map((item) => canonicalize(item)).sort();
+  const sorted = (list: readonly object[]): readonly string[] => sortedJson(list as readonly JsonObject[]);
   return digest(
     "fingerprint",
     canonicalize({
       type: decision.type,
       dispatcher,
-      approvals: sorted(approvals.map(({ quorum }) => ({ quorum }))),
+      erred: [...decision.erred].sort(),
+      approvals: sorted(approvals.map(({ ruleId: _, ...requirement }) => requirement)),
       limits: sorted(limits.map(({ limit, windowSec, per }) => ({ limit, windowSec, per: [...per].sort() }))),
       pools: sorted(pools.map(({ maxConcurrent }) => ({ maxConcurrent }))),
-      outputs: sorted(outputs.map(({ detect, action }) => ({ detect: [...detect].sort(), action }))),
+      outputs: sorted(outputs.map(({ detect, action }) => ({ detect: sortedJson(detect), action }))),
       constraints: JSON.parse(JSON.stringify(decision.constraints)) as JsonObject,
     }),
   );
+}
+
+function sortedJson(list: readonly Json[]): readonly string[] {
+  return list.map((item) => canonicalize(item)).sort();
 }
 
 interface Prepared extends Concluded {

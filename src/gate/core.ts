@@ -54,6 +54,14 @@ export function track<T>(core: Core, work: Promise<T>): Promise<T> {
   return tracked;
 }
 
+/** A bound that nothing here keeps would be advice: such a policy does not come into force. */
+function refuseUnenforced(policy: Policy): void {
+  if (policy.document.queue === undefined) return;
+  const help = "remove the block: until it is enforced a queue without bounds must not look like one with";
+  const message = "this version of the gate does not enforce `queue`";
+  throw new PolicyError([{ code: "queue_unenforced", message, help, path: "/queue" }]);
+}
+
 /** What {@link createCore} needs besides what it makes. */
 export interface CoreParts {
   readonly settings: Settings;
@@ -112,6 +120,7 @@ export function createCore(parts: CoreParts): Core {
       return inForce;
     },
     activate: async (policy, by) => {
+      refuseUnenforced(policy);
       const answer = await store.change({
         kind: "activate",
         now: clock.wall(),

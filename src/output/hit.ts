@@ -18,6 +18,8 @@ export interface DetectorSet {
   readonly clues: readonly RegExp[];
   /** Names of fields whose value is also looked at as `name=value`; null when names say nothing. */
   readonly names: RegExp | null;
+  /** True when it finds a hit in UTF-8 bytes also when they are read as one character a byte. */
+  readonly bytewise: boolean;
   readonly find: (text: string, report: (hit: Hit) => void) => void;
 }
 

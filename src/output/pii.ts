@@ -7,7 +7,7 @@ const DOMAIN = charset(`A-Za-z0-9.${LATIN}-`);
 const DOTTED = new RegExp(`[A-Za-z0-9${LATIN}]\\.[A-Za-z${LATIN}][A-Za-z0-9${LATIN}-]`);
 
 /** Personal data. For now e-mail addresses of Latin letters. */
-export const PII: DetectorSet = { clues: [/@/], names: null, find: findAddresses };
+export const PII: DetectorSet = { clues: [/@/], names: null, bytewise: true, find: findAddresses };
 
 /** Neither side of an address holds an `@`, so each character is walked at most twice. */
 function findAddresses(text: string, report: (hit: Hit) => void): void {

@@ -12,7 +12,7 @@ export function redactValue(scan: Scan, value: unknown, name?: string): unknown 
   if (value instanceof Map) return redactMap(scan, value);
   if (value instanceof Set) return redactSet(scan, value);
   if (value instanceof URL) withholdHits(scan, value.href);
-  else if (value instanceof Uint8Array) withholdHits(scan, latin1(value));
+  else if (value instanceof Uint8Array) withholdBytes(scan, value);
   else return redactFields(scan, value as Readonly<Record<string, unknown>>);
   return value;
 }
@@ -21,7 +21,13 @@ function withholdHits(scan: Scan, text: string): void {
   record(scan, lookAt(scan, text), "quarantine");
 }
 
-/** One character a byte: every pattern is of characters that are one byte in UTF-8 and Latin-1 alike. */
+/** As one character a byte, in which ASCII stands whatever is around it; and for other characters as UTF-8. */
+function withholdBytes(scan: Scan, bytes: Uint8Array): void {
+  withholdHits(scan, latin1(bytes));
+  if (scan.watches.every(({ set }) => set.bytewise)) return;
+  withholdHits(scan, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"));
+}
+
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }

@@ -1,5 +1,5 @@
 import type { Finding, OutputRule } from "../outcome.js";
-import { detectorSet } from "./detectors.js";
+import { detectorKey, detectorSet } from "./detectors.js";
 import type { DetectorSet, Hit } from "./hit.js";
 import type { Step } from "./plain.js";
 import { pointerOf } from "./pointer.js";
@@ -33,11 +33,12 @@ export interface Watch {
 export function openScan(rules: readonly OutputRule[]): Scan {
   const watches = new Map<string, Watch>();
   for (const { ruleId, detect, action } of rules) {
-    for (const name of detect) {
-      const known = watches.get(name);
+    for (const detector of detect) {
+      const key = detectorKey(detector);
+      const known = watches.get(key);
       // Any action but `redact` withholds: an unknown one must not be milder than both.
       if (known === undefined || (known.action === "redact" && action !== "redact")) {
-        watches.set(name, { set: detectorSet(name), ruleId, action: action === "redact" ? "redact" : "quarantine" });
+        watches.set(key, { set: detectorSet(detector), ruleId, action: action === "redact" ? "redact" : "quarantine" });
       }
     }
   }

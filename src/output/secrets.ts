@@ -68,6 +68,7 @@ export const SECRETS: DetectorSet = {
     /bearer|secret[ _-]?(?:access[ _-]?)?key|(?:account|sharedaccess)[ _-]?key/i,
   ],
   names: /(?:authorization|secret[ _-]?(?:access[ _-]?)?key|(?:account|sharedaccess)[ _-]?key)$/i,
+  bytewise: true,
   find(text, report) {
     findPrivateKeys(text, report);
     for (const credential of CREDENTIALS) findCredentials(credential, text, report);

@@ -1,134 +1,162 @@
-import type { PolicyIssue } from "../errors.js";
+import { compileLinearPattern } from "../linear-pattern.js";
 import type { Json } from "../outcome.js";
-import { ACTOR_CHARACTER, LABEL_CHARACTER, type Read, readValueGlob } from "./glob.js";
-import { type Locate, type Path, pointer, quoted } from "./source.js";
-import { readTopicPattern } from "./topic-pattern.js";
+import { checkMatch } from "./check-match.js";
+import { isMap, itemsOf, type Loose, type Report } from "./report.js";
+import { type Path, pointer, quoted } from "./source.js";
 
-type Block = { readonly [key: string]: Json };
+/** What the files of one policy share while they are checked. */
+export interface CheckContext {
+  /** Ids of rules and outputs seen so far, with the place of each. */
+  readonly ids: Map<string, string>;
+  /** Tags that may be used; null where any may. */
+  readonly vocabulary: ReadonlySet<string> | null;
+  /** `main`: the policy itself. `import`: a file that one of its files imports. */
+  readonly role: "main" | "import";
+  /** How messages call the file: empty for the policy itself. */
+  readonly file: string;
+}
+
+/** The tags a policy lets rules and jobs use: its vocabulary and its tiers; null where it has no vocabulary. */
+export function vocabularyOf(document: Json | undefined): ReadonlySet<string> | null {
+  if (!isMap(document) || !isMap(document.tags)) return null;
+  const tiers = itemsOf(document.tiers).filter((tier) => typeof tier === "string");
+  return new Set([...Object.keys(document.tags), ...tiers]);
+}
 
 /**
- * What a schema cannot say: ids that clash, patterns that cannot be read, blocks their decision has no use for.
- * Looks at whatever has the right shape, so that its issues stand beside the schema's.
+ * What a schema cannot say: ids that clash, patterns and conditions that cannot be read, tags outside the vocabulary,
+ * blocks their decision has no use for. Looks at whatever has the right shape, so that its issues stand beside the schema's.
  */
-export function check(document: Json, locate: Locate): readonly PolicyIssue[] {
-  const issues: PolicyIssue[] = [];
-  if (!isMap(document)) return issues;
-  const report: Report = (code, message, path, at = "value", help) => {
-    issues.push({ code, message, ...(help === undefined ? {} : { help }), path: pointer(path), ...locate(path, at) });
-  };
-  const ids = new Map<string, string>();
+export function check(document: Json, context: CheckContext, report: Report): void {
+  if (!isMap(document)) return;
+  checkParts(document, context, report);
+  if (context.role === "main") checkTagNames(document, report);
   for (const key of ["rules", "outputs"]) {
     itemsOf(document[key]).forEach((rule, index) => {
       if (!isMap(rule)) return;
-      checkId(rule.id, [key, index, "id"], ids, report);
-      checkMatch(rule.match, [key, index, "match"], report);
-      if (key === "rules") checkBlocks(rule, [key, index], report);
+      const path = [key, index];
+      checkId(rule.id, [...path, "id"], context, report);
+      checkMatch(rule.match, [...path, "match"], context.vocabulary, report);
+      if (key === "rules") checkBlocks(rule, path, report);
+      else checkDetect(rule.detect, [...path, "detect"], report);
     });
   }
-  return issues;
 }
 
-type Report = (code: string, message: string, path: Path, at?: "key" | "value", help?: string) => void;
+const IMPORTABLE: readonly string[] = ["version", "imports", "rules", "outputs"];
 
-function checkId(id: Json | undefined, path: Path, ids: Map<string, string>, report: Report): void {
+/** Which parts a file must and may have. An unknown key is the schema's to report. */
+function checkParts(document: Loose, { role, file }: CheckContext, report: Report): void {
+  const has = (key: string): boolean => Object.hasOwn(document, key);
+  if (role === "main") {
+    if (!has("rules") && !has("imports")) report("key_missing", "the policy must have `rules`", []);
+    return;
+  }
+  if (!has("rules") && !has("imports") && !has("outputs")) {
+    report("key_missing", `the imported file ${quoted(file)} must have \`rules\` or \`outputs\``, []);
+  }
+  for (const key of Object.keys(document)) {
+    if (IMPORTABLE.includes(key) || !MAIN_ONLY.has(key)) continue;
+    const help = "move it to the file that is loaded, or remove it";
+    report("import_key_unused", `an imported file has no use for \`${key}\``, [key], "key", help);
+  }
+}
+
+const MAIN_ONLY: ReadonlySet<string> = new Set([
+  ...["combining", "default", "tags", "tiers", "queue", "approvals", "output_default"],
+]);
+
+const TAG_NAME = /^[a-z0-9_-]{1,64}$/;
+
+function checkTagNames(document: Loose, report: Report): void {
+  if (isMap(document.tags)) {
+    for (const tag of Object.keys(document.tags)) {
+      if (TAG_NAME.test(tag)) continue;
+      report("value_invalid", `the tag ${quoted(tag)} must be 1 to 64 of a-z, 0-9, _ and -`, ["tags", tag], "key");
+    }
+  }
+  const tiers = new Set<Json>();
+  itemsOf(document.tiers).forEach((tier, index) => {
+    if (tiers.has(tier)) report("value_repeated", `the tier ${quoted(String(tier))} stands twice`, ["tiers", index]);
+    tiers.add(tier);
+  });
+}
+
+function checkId(id: Json | undefined, path: Path, { ids, file }: CheckContext, report: Report): void {
   if (typeof id !== "string") return;
   if (id.startsWith("@")) {
     report("rule_id_reserved", `the id ${quoted(id)} starts with \`@\`, which is kept for the gate's own`, path);
   }
   const first = ids.get(id);
-  if (first === undefined) ids.set(id, pointer(path.slice(0, 2)));
-  else
-    report(
-      "rule_id_duplicate",
-      `the id ${quoted(id)} is already that of \`${first}\``,
-      path,
-      "value",
-      "give each rule its own id",
-    );
-}
-
-function checkMatch(match: Json | undefined, path: Path, report: Report): void {
-  if (!isMap(match)) return;
-  const patterns = (list: Json | undefined, at: Path, read: (pattern: string) => Read<unknown>): void => {
-    itemsOf(list).forEach((item, index) => {
-      if (typeof item !== "string") return;
-      const answer = read(item);
-      if (!answer.ok)
-        report("pattern_invalid", `the pattern ${quoted(item)} is not valid: ${answer.message}`, [...at, index]);
-    });
-  };
-  patterns(match.topics, [...path, "topics"], readTopicPattern);
-  patterns(match.actors, [...path, "actors"], (pattern) => readValueGlob(pattern, ACTOR_CHARACTER));
-  const labels = match.labels;
-  if (isMap(labels)) {
-    for (const name of Object.keys(labels))
-      checkLabel(name, labels[name] as Json, [...path, "labels", name], patterns, report);
-  }
-  for (const key of ["tenants", "capabilities", "requires"]) {
-    itemsOf(match[key]).forEach((item, index) => {
-      if (typeof item !== "string" || !item.includes("*")) return;
-      const help = "write each one out";
-      report(
-        "pattern_invalid",
-        `\`${key}\` are compared exactly, and ${quoted(item)} holds a wildcard`,
-        [...path, key, index],
-        "value",
-        help,
-      );
-    });
+  if (first === undefined) ids.set(id, `${file}${pointer(path.slice(0, 2))}`);
+  else {
+    const message = `the id ${quoted(id)} is already that of ${quoted(first)}`;
+    report("rule_id_duplicate", message, path, "value", "give each rule its own id");
   }
 }
 
-type Patterns = (list: Json, at: Path, read: (pattern: string) => Read<unknown>) => void;
+/** Which decisions have a use for a block, and what to do about a block elsewhere. */
+const USES: ReadonlyMap<string, { readonly decisions: readonly Json[]; readonly help: string }> = new Map([
+  [
+    "constraints",
+    {
+      decisions: ["allow_with_constraints", "require_approval"],
+      help: "use `allow_with_constraints` or `require_approval`, or remove the block",
+    },
+  ],
+  [
+    "throttle",
+    {
+      decisions: ["throttle"],
+      help: "put it in a rule of its own with the decision `throttle`, or remove the block",
+    },
+  ],
+  ["approval", { decisions: ["require_approval"], help: "use `require_approval`, or remove the block" }],
+  [
+    "remediations",
+    {
+      decisions: ["deny", "require_approval", "throttle"],
+      help: "they are shown where a rule holds a job back: remove the block",
+    },
+  ],
+]);
 
-function checkLabel(name: string, value: Json, path: Path, patterns: Patterns, report: Report): void {
-  if (name === "" || name.length > 256)
-    report("value_invalid", "a label's name must be 1 to 256 characters", path, "key");
-  const read = (pattern: string): Read<unknown> => readValueGlob(pattern, LABEL_CHARACTER);
-  if (typeof value !== "string") {
-    patterns(value, path, read);
-    return;
-  }
-  const answer = read(value);
-  if (!answer.ok) report("pattern_invalid", `the pattern ${quoted(value)} is not valid: ${answer.message}`, path);
-}
+const DECISIONS: readonly Json[] = ["allow", "deny", "throttle", "allow_with_constraints", "require_approval"];
 
-/** Decisions that have a use for `constraints`. */
-const CONSTRAINED: readonly Json[] = ["allow_with_constraints", "require_approval"];
-const DECISIONS: readonly Json[] = ["allow", "deny", "throttle", ...CONSTRAINED];
-
-function checkBlocks(rule: Block, path: Path, report: Report): void {
+function checkBlocks(rule: Loose, path: Path, report: Report): void {
   const { decision } = rule;
   if (decision === undefined || !DECISIONS.includes(decision)) return;
   if (decision === "allow_with_constraints" && rule.constraints === undefined) {
     report("block_missing", "the decision `allow_with_constraints` needs `constraints`", [...path, "decision"]);
   }
-  if (rule.constraints !== undefined && !CONSTRAINED.includes(decision)) {
-    const help = "use `allow_with_constraints` or `require_approval`, or remove the block";
-    report(
-      "block_unused",
-      `the decision \`${String(decision)}\` has no use for \`constraints\``,
-      [...path, "constraints"],
-      "key",
-      help,
-    );
+  for (const [block, { decisions, help }] of USES) {
+    if (rule[block] === undefined || decisions.includes(decision)) continue;
+    const message = `the decision \`${String(decision)}\` has no use for \`${block}\``;
+    report("block_unused", message, [...path, block], "key", help);
   }
-  if (rule.throttle !== undefined && decision !== "throttle") {
-    const help = "put it in a rule of its own with the decision `throttle`, or remove the block";
-    report(
-      "block_unused",
-      `the decision \`${String(decision)}\` has no use for \`throttle\``,
-      [...path, "throttle"],
-      "key",
-      help,
-    );
-  }
+  itemsOf(rule.remediations).forEach((remediation, index) => {
+    if (!isMap(remediation) || !isMap(remediation.add_labels)) return;
+    for (const name of Object.keys(remediation.add_labels)) {
+      if (name !== "" && name.length <= 256) continue;
+      const at = [...path, "remediations", index, "add_labels", name];
+      report("value_invalid", "a label's name must be 1 to 256 characters", at, "key");
+    }
+  });
 }
 
-function isMap(value: Json | undefined): value is Block {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function itemsOf(value: Json | undefined): readonly Json[] {
-  return Array.isArray(value) ? value : [];
+function checkDetect(detect: Json | undefined, path: Path, report: Report): void {
+  const names = new Set<string>();
+  itemsOf(detect).forEach((item, index) => {
+    if (!isMap(item)) return;
+    const { name, pattern } = item;
+    if (typeof name === "string") {
+      if (names.has(name)) report("value_repeated", `the name ${quoted(name)} stands twice`, [...path, index, "name"]);
+      names.add(name);
+    }
+    if (typeof pattern !== "string") return;
+    const read = compileLinearPattern(pattern);
+    if (read.ok) return;
+    const message = `the pattern ${quoted(pattern)} is not valid: ${read.message}`;
+    report("pattern_invalid", message, [...path, index, "pattern"]);
+  });
 }

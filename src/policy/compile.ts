@@ -1,6 +1,22 @@
 import { deepFreeze } from "../job/freeze.js";
-import type { ApprovalRequirement, Constraints, DecisionType, Limit, OutputRule, Pool } from "../outcome.js";
-import type { Combining, ConstraintsDocument, PolicyDocument, RuleDocument } from "./document.js";
+import type {
+  ApprovalRequirement,
+  ApproverKind,
+  Constraints,
+  DecisionType,
+  Limit,
+  OutputRule,
+  Pool,
+  Remediation,
+} from "../outcome.js";
+import type {
+  ApprovalDocument,
+  Combining,
+  ConstraintsDocument,
+  PolicyDocument,
+  RemediationDocument,
+  RuleDocument,
+} from "./document.js";
 import { compileMatch, type Test } from "./match.js";
 import { meet } from "./meet.js";
 import { createRuleIndex, type RuleIndex } from "./rule-index.js";
@@ -10,11 +26,15 @@ export interface Engine {
   readonly snapshot: string;
   readonly combining: Combining;
   readonly default: PolicyDocument["default"];
+  /** Tags that jobs may carry; null where any may. */
+  readonly vocabulary: ReadonlySet<string> | null;
+  /** Exactly one of these must be carried; null where none need be. */
+  readonly tiers: ReadonlySet<string> | null;
   readonly rules: readonly Rule[];
   readonly index: RuleIndex;
   readonly outputs: readonly Output[];
   readonly outputIndex: RuleIndex;
-  /** What is looked for where no output rule matches. */
+  /** What is looked for where no output rule is sure to match. */
   readonly outputDefault: readonly OutputRule[];
 }
 
@@ -27,6 +47,7 @@ export interface Rule {
   readonly approval: ApprovalRequirement | null;
   readonly limit: Limit | null;
   readonly pool: Pool | null;
+  readonly remediations: readonly Remediation[];
 }
 
 interface Output {
@@ -36,16 +57,18 @@ interface Output {
 
 /** The document MUST have been checked and normalised. */
 export function compile(document: PolicyDocument, snapshot: string): Engine {
-  const outputs = document.outputs ?? [];
+  const { tags, tiers, outputs = [] } = document;
   return {
     snapshot,
     combining: document.combining,
     default: document.default,
+    vocabulary: tags === undefined ? null : new Set([...Object.keys(tags), ...(tiers ?? [])]),
+    tiers: tiers === undefined ? null : new Set(tiers),
     rules: document.rules.map(compileRule),
     index: createRuleIndex(document.rules.map((rule) => rule.match)),
     outputs: outputs.map(({ id, match, detect, action }) => ({
       test: compileMatch(match),
-      rule: deepFreeze({ ruleId: id, detect: [...new Set(detect)], action }),
+      rule: deepFreeze<OutputRule>({ ruleId: id, detect: unique(detect), action }),
     })),
     outputIndex: createRuleIndex(outputs.map((output) => output.match)),
     outputDefault: deepFreeze<OutputRule[]>(
@@ -55,33 +78,61 @@ export function compile(document: PolicyDocument, snapshot: string): Engine {
 }
 
 function compileRule(rule: RuleDocument): Rule {
-  const { id, decision, throttle, constraints = {} } = rule;
+  const { id, decision, reason, approval = {}, throttle, constraints = {}, remediations = [] } = rule;
   const { max_concurrent: maxConcurrent } = constraints;
-  return deepFreezeParts({
+  const parts = {
+    constraints: meet(readConstraints(constraints), {}),
+    approval: decision === "require_approval" ? readApproval(id, approval) : null,
+    limit: throttle === undefined ? null : readLimit(id, reason, throttle),
+    pool: maxConcurrent === undefined ? null : { ruleId: id, maxConcurrent },
+    remediations: remediations.map((remediation) => readRemediation(id, remediation)),
+  };
+  // These go into decisions as they are.
+  deepFreeze(parts);
+  return Object.freeze({
     id,
     type: decision.toUpperCase() as DecisionType,
-    reason: rule.reason ?? `rule \`${id}\` matched`,
+    reason: reason ?? `rule \`${id}\` matched`,
     test: compileMatch(rule.match),
-    constraints: meet(readConstraints(constraints), {}),
-    approval: decision === "require_approval" ? { ruleId: id, quorum: 1 } : null,
-    limit:
-      throttle === undefined
-        ? null
-        : {
-            ruleId: id,
-            ...(rule.reason === undefined ? {} : { reason: rule.reason }),
-            limit: throttle.limit,
-            windowSec: throttle.window_sec,
-            per: [...new Set(throttle.per ?? [])].sort(),
-          },
-    pool: maxConcurrent === undefined ? null : { ruleId: id, maxConcurrent },
+    ...parts,
   });
 }
 
-/** These go into decisions as they are. */
-function deepFreezeParts(rule: Rule): Rule {
-  deepFreeze([rule.constraints, rule.approval, rule.limit, rule.pool]);
-  return Object.freeze(rule);
+/** What a rule asks for that says nothing more: one human who did not ask. */
+export function readApproval(ruleId: string, approval: ApprovalDocument): ApprovalRequirement {
+  const { quorum, roles, kinds, allow_self, confirm_view, assurance, expires_in_sec } = approval;
+  return {
+    ruleId,
+    quorum: quorum ?? 1,
+    ...(roles === undefined ? {} : { roles: unique(roles).sort() }),
+    kinds: unique<ApproverKind>(kinds ?? ["human"]).sort(),
+    allowSelf: allow_self ?? false,
+    confirmView: confirm_view ?? false,
+    ...(assurance === undefined ? {} : { assurance }),
+    ...(expires_in_sec === undefined ? {} : { expiresInSec: expires_in_sec }),
+  };
+}
+
+function readLimit(ruleId: string, reason: string | undefined, throttle: NonNullable<RuleDocument["throttle"]>): Limit {
+  return {
+    ruleId,
+    ...(reason === undefined ? {} : { reason }),
+    limit: throttle.limit,
+    windowSec: throttle.window_sec,
+    per: unique(throttle.per ?? []).sort(),
+  };
+}
+
+function readRemediation(ruleId: string, remediation: RemediationDocument): Remediation {
+  const { title, summary, replacement_topic, add_labels, remove_labels } = remediation;
+  return {
+    ruleId,
+    title,
+    ...(summary === undefined ? {} : { summary }),
+    ...(replacement_topic === undefined ? {} : { replacementTopic: replacement_topic }),
+    ...(add_labels === undefined ? {} : { addLabels: add_labels }),
+    ...(remove_labels === undefined ? {} : { removeLabels: remove_labels }),
+  };
 }
 
 function readConstraints(document: ConstraintsDocument): Constraints {
@@ -108,4 +159,8 @@ function readConstraints(document: ConstraintsDocument): Constraints {
           },
         }),
   };
+}
+
+function unique<T>(list: readonly T[]): T[] {
+  return [...new Set(list)];
 }

@@ -1,131 +1,96 @@
 import { deepFreeze } from "../job/freeze.js";
-import type { Constraints, Decision, DecisionType, Obligations, OutputRule } from "../outcome.js";
+import type { Decision, OutputRule } from "../outcome.js";
+import { combine, type Match, refuseTags } from "./combine.js";
 import type { Engine, Rule } from "./compile.js";
-import { MISSES, PERMITS, type Reach, reach, type View } from "./match.js";
-import { meet } from "./meet.js";
+import { ERRS, MISSES, PERMITS, type Reach, reach } from "./match.js";
+import type { View } from "./view.js";
 
-/** A rule that matched, and how far. */
-interface Match {
-  readonly rule: Rule;
-  readonly permits: boolean;
+/** Combinations of matching rules whose decision is kept: steps in the tree of all of them. Beyond it they are made again. */
+const MAX_KEPT = 4_096;
+
+/** One matching rule, or output rule, further in a combination. */
+interface Step {
+  readonly next: Map<number, Step>;
+  readonly before: Step | null;
+  /** Of the rule (above 0) or output rule (below) that led here: its number times 4, and how far it matched. */
+  readonly code: number;
+  decision: Decision | null;
 }
 
-/** Combinations of matching rules whose decision is kept. Beyond it the oldest half-forgotten ones are made again. */
-const MAX_KEPT = 1_024;
+function createStep(before: Step | null, code: number): Step {
+  return { next: new Map(), before, code, decision: null };
+}
 
-/** Decides jobs under one policy. Pure: a decision depends on which rules matched and how far, and on nothing else. */
+/**
+ * Decides jobs under one policy. Pure: a decision depends on which rules matched and how far, and on nothing else, so
+ * that of each such combination is made once. Nothing is allocated for a rule that does not match.
+ */
 export function createDecide(engine: Engine): (view: View) => Decision {
-  const kept = new Map<string, Decision>();
+  const { rules, index, outputs, outputIndex } = engine;
+  const firstMatch = engine.combining === "first_match";
+  const checksTags = engine.vocabulary !== null || engine.tiers !== null;
+  let root = createStep(null, 0);
+  let kept = 0;
+
+  const follow = (step: Step, code: number): Step => {
+    const known = step.next.get(code);
+    if (known !== undefined) return known;
+    const made = createStep(step, code);
+    step.next.set(code, made);
+    kept += 1;
+    return made;
+  };
+
   return (view) => {
-    let key = "";
-    const matches: Match[] = [];
-    for (const number of engine.index.candidates(view)) {
-      const rule = engine.rules[number] as Rule;
+    if (checksTags) {
+      const refusal = refuseTags(engine, view);
+      if (refusal !== null) return refusal;
+    }
+    let step = root;
+    for (const number of index.candidates(view)) {
+      const rule = rules[number] as Rule;
       const reached = reach(rule.test, view);
       if (reached === MISSES) continue;
-      const permits = reached === PERMITS;
-      matches.push({ rule, permits });
-      key += permits ? `${number}+` : `${number}-`;
-      if (engine.combining === "first_match" && ends(rule, reached)) break;
+      step = follow(step, number * 4 + reached);
+      if (firstMatch && ends(rule, reached)) break;
     }
-    const outputs: OutputRule[] = [];
-    for (const number of engine.outputIndex.candidates(view)) {
-      const output = engine.outputs[number];
-      if (output === undefined || reach(output.test, view) === MISSES) continue;
-      outputs.push(output.rule);
-      key += `o${number}`;
+    if (outputs.length > 0) {
+      for (const number of outputIndex.candidates(view)) {
+        const reached = reach((outputs[number] as Engine["outputs"][number]).test, view);
+        if (reached !== MISSES) step = follow(step, -(number * 4 + reached));
+      }
     }
-    const known = kept.get(key);
-    if (known !== undefined) return known;
-    const decision = deepFreeze(combine(engine, matches, outputs.length === 0 ? engine.outputDefault : outputs));
-    if (kept.size >= MAX_KEPT) kept.clear();
-    kept.set(key, decision);
+    step.decision ??= decideStep(engine, step);
+    const { decision } = step;
+    if (kept > MAX_KEPT) {
+      root = createStep(null, 0);
+      kept = 0;
+    }
     return decision;
   };
 }
 
-/** Under `first_match`: a refusal ends the search, and so does a grant that permits. A limit never does. */
+/** Under `first_match`: a refusal ends the search, so does a grant that permits, and so does an error. A limit never does. */
 function ends(rule: Rule, reached: Reach): boolean {
-  if (rule.type === "DENY") return true;
+  if (reached === ERRS || rule.type === "DENY") return true;
   if (rule.type === "THROTTLE") return rule.limit === null;
   return reached === PERMITS;
 }
 
-/**
- * What the matching rules say together. One function for both ways of combining: `first_match` only looks at fewer
- * rules, of which a refusal or a permission can be no other than the last.
- */
-function combine(engine: Engine, matches: readonly Match[], outputs: readonly OutputRule[]): Decision {
-  const refused =
-    first(matches, "DENY") ?? matches.find(({ rule }) => rule.type === "THROTTLE" && rule.limit === null)?.rule;
-  const matched = matches.map(({ rule }) => rule.id);
-  const decide = (named: Named, constraints: Constraints, bound: Omit<Obligations, "outputs">): Decision => ({
-    type: named.type,
-    ruleId: named.id,
-    reason: named.reason,
-    snapshot: engine.snapshot,
-    matched,
-    constraints,
-    obligations: { ...bound, outputs },
-  });
-  if (refused !== undefined) return decide(refused, {}, NOTHING);
-
-  const permitted = matches.some(({ rule, permits }) => permits && isGrant(rule));
-  if (!permitted && engine.default === "deny") return decide(DENIED_BY_DEFAULT, {}, NOTHING);
-
-  const rules = matches.map(({ rule }) => rule);
-  const constraints = rules.reduce<Constraints>((met, rule) => meet(met, rule.constraints), {});
-  const bound = {
-    approvals: [...(permitted ? [] : [HELD_BY_DEFAULT.approval]), ...present(rules.map((rule) => rule.approval))],
-    limits: present(rules.map((rule) => rule.limit)),
-    pools: present(rules.map((rule) => rule.pool)),
-  };
-  if (!permitted) return decide(HELD_BY_DEFAULT, constraints, bound);
-  // One of these is there: something permits, and nothing refuses.
-  const named =
-    first(matches, "REQUIRE_APPROVAL") ?? first(matches, "ALLOW_WITH_CONSTRAINTS") ?? first(matches, "ALLOW");
-  return decide(named as Rule, constraints, bound);
-}
-
-/** What gives a decision its type, rule id and reason. */
-interface Named {
-  readonly type: DecisionType;
-  readonly id: string;
-  readonly reason: string;
-}
-
-const NOTHING: Omit<Obligations, "outputs"> = { approvals: [], limits: [], pools: [] };
-
-const DENIED_BY_DEFAULT: Named = { type: "DENY", id: "@default", reason: "no rule permits this job" };
-
-const HELD_BY_DEFAULT = {
-  type: "REQUIRE_APPROVAL",
-  id: "@default",
-  reason: "no rule permits this job, and the policy's default asks for approval",
-  approval: { ruleId: "@default", quorum: 1 },
-} as const;
-
-/** A job that no policy can be asked about. It is never admitted either, so nothing of it will be inspected. */
-export function refuseMalformed(engine: Engine, reason: string): Decision {
-  return deepFreeze<Decision>({
-    type: "DENY",
-    ruleId: "@invalid",
-    reason,
-    snapshot: engine.snapshot,
-    matched: [],
-    constraints: {},
-    obligations: { ...NOTHING, outputs: engine.outputDefault },
-  });
-}
-
-function isGrant(rule: Rule): boolean {
-  return rule.type !== "DENY" && rule.type !== "THROTTLE";
-}
-
-function first(matches: readonly Match[], type: DecisionType): Rule | undefined {
-  return matches.find(({ rule }) => rule.type === type)?.rule;
-}
-
-function present<T>(list: readonly (T | null)[]): readonly T[] {
-  return list.filter((item) => item !== null);
+/** The decision of a combination, from the steps that lead to it. */
+function decideStep(engine: Engine, last: Step): Decision {
+  const matches: Match[] = [];
+  const outputs: OutputRule[] = [];
+  let sure = false;
+  for (let step = last; step.before !== null; step = step.before) {
+    const number = Math.abs(step.code) >> 2;
+    const reached = (Math.abs(step.code) & 3) as Reach;
+    if (step.code > 0) matches.unshift({ rule: engine.rules[number] as Rule, reached });
+    else {
+      outputs.unshift((engine.outputs[number] as Engine["outputs"][number]).rule);
+      sure ||= reached === PERMITS;
+    }
+  }
+  // An output rule that only may match adds to the default, and does not take its place.
+  return deepFreeze(combine(engine, matches, sure ? outputs : [...outputs, ...engine.outputDefault]));
 }

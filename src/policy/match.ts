@@ -1,23 +1,26 @@
-import type { MatchDocument, TagsDocument } from "./document.js";
+import { type Condition, compileCondition } from "./condition.js";
+import type { MatchDocument, MatchKeys, TagsDocument } from "./document.js";
 import { ACTOR_CHARACTER, type Glob, LABEL_CHARACTER, matches, readValueGlob } from "./glob.js";
+import { createTopicTrie } from "./topic-trie.js";
+import { conditionJobOf, type View } from "./view.js";
 
-/** What a policy sees of one job. */
-export interface View {
-  readonly segments: readonly string[];
-  readonly tenantId: string;
-  readonly actor: { readonly id: string; readonly type: string } | null;
-  readonly capability: string | null;
-  // Lists, not sets: they are short, and most jobs are looked at by rules that ask for none of them.
-  readonly requires: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-  /** Declared and derived. */
-  readonly tags: readonly string[];
-  /** Those that may satisfy a permission or lift a restriction: all of `tags`, or under `restrict_only` the derived ones. */
-  readonly trustedTags: readonly string[];
+/** A match block made ready, but for the topics of the block itself, which the index looks at. */
+export interface Test {
+  readonly keys: Keys;
+  readonly when: Condition | null;
+  readonly unless: Unless | null;
 }
 
-/** A match block without its topics, which the index has already looked at. */
-export interface Test {
+interface Unless {
+  readonly topics: TopicTest | null;
+  readonly keys: Keys;
+  readonly when: Condition | null;
+}
+
+/** Does a topic match? */
+export type TopicTest = (topic: string) => boolean;
+
+interface Keys {
   readonly tags: TagTest | null;
   readonly tenants: ReadonlySet<string> | null;
   readonly actors: readonly Glob[] | null;
@@ -31,15 +34,35 @@ type TagTest = { readonly empty: true } | ({ readonly empty: false } & TagsDocum
 /** `globs` null: the label must be absent. */
 type LabelTest = { readonly name: string; readonly globs: readonly Glob[] | null };
 
-/** How far a match reaches: not at all, to the rule's restriction alone, or to its permission as well. */
-export type Reach = 0 | 1 | 2;
+/**
+ * How far a match reaches: not at all, to the rule's restriction alone, or to its permission as well. What permits
+ * also restricts. `ERRS` is a restriction, too: of a condition that could not be told.
+ */
+export type Reach = 0 | 1 | 2 | 3;
 
 export const MISSES = 0;
 const RESTRICTS = 1;
 export const PERMITS = 2;
+export const ERRS = 3;
 
-/** The document MUST have been checked: a pattern that cannot be read is a bug here. */
+/** The document MUST have been checked: a pattern or condition that cannot be read is a bug here. */
 export function compileMatch(match: MatchDocument): Test {
+  const { unless } = match;
+  return {
+    keys: compileKeys(match),
+    when: compileWhen(match.when),
+    unless:
+      unless === undefined
+        ? null
+        : {
+            topics: unless.topics === undefined ? null : compileTopics(unless.topics),
+            keys: compileKeys(unless),
+            when: compileWhen(unless.when),
+          },
+  };
+}
+
+function compileKeys(match: MatchKeys): Keys {
   return {
     tags: match.risk_tags === undefined ? null : compileTags(match.risk_tags),
     tenants: setOf(match.tenants),
@@ -49,6 +72,20 @@ export function compileMatch(match: MatchDocument): Test {
     requires: match.requires ?? null,
     labels: match.labels === undefined ? null : Object.entries(match.labels).map(compileLabel),
   };
+}
+
+/** A test over some patterns, apart from the index: for an exception, and to explain. */
+export function compileTopics(patterns: readonly string[]): TopicTest {
+  const trie = createTopicTrie<true>();
+  for (const pattern of patterns) trie.add(pattern, true);
+  return (topic) => trie.find(topic).length > 0;
+}
+
+function compileWhen(source: string | undefined): Condition | null {
+  if (source === undefined) return null;
+  const compiled = compileCondition(source);
+  if (!compiled.ok) throw new Error(`unchecked condition: ${compiled.problems[0]?.message ?? ""}`);
+  return compiled.condition;
 }
 
 function compileTags(tags: readonly [] | TagsDocument): TagTest {
@@ -75,27 +112,91 @@ function setOf(list: readonly string[] | undefined): ReadonlySet<string> | null 
   return list === undefined ? null : new Set(list);
 }
 
-/** Does the job match, topics apart, and for which half? Whatever permits also restricts. */
+/**
+ * Does the job match, topics apart, and for which half? Keys first and conditions last. What excepts the rule for sure
+ * ends it; what only may except it leaves the restriction.
+ */
 export function reach(test: Test, view: View): Reach {
-  if (test.tenants !== null && !test.tenants.has(view.tenantId)) return MISSES;
-  if (test.capabilities !== null && (view.capability === null || !test.capabilities.has(view.capability)))
+  const own = reachKeys(test.keys, view);
+  if (own === MISSES) return MISSES;
+  const { unless, when } = test;
+  if (unless === null && when === null) return own;
+  const excepted = unless === null ? MISSES : reachUnless(unless, view);
+  if (excepted === PERMITS) return MISSES;
+  const held = when === null ? PERMITS : reachCondition(when, view);
+  if (held === MISSES) return MISSES;
+  if (held === ERRS || excepted === ERRS) return ERRS;
+  return own === PERMITS && held === PERMITS && excepted === MISSES ? PERMITS : RESTRICTS;
+}
+
+function reachUnless(unless: Unless, view: View): Reach {
+  if (unless.topics !== null && !unless.topics(view.topic)) return MISSES;
+  const own = reachKeys(unless.keys, view);
+  if (own === MISSES || unless.when === null) return own;
+  const held = reachCondition(unless.when, view);
+  if (held === MISSES || held === ERRS) return held;
+  return own === PERMITS && held === PERMITS ? PERMITS : RESTRICTS;
+}
+
+/**
+ * Conditions see the tags that can be trusted. Where a job carries others that the condition asks about, it may hold
+ * or not as the agent likes: it restricts in any case, and permits only where the trusted tags alone make it true.
+ */
+function reachCondition(condition: Condition, view: View): Reach {
+  const job = conditionJobOf(view);
+  const held = job === null ? UNREADABLE : condition.evaluate(job);
+  if (typeof held !== "boolean") return ERRS;
+  if (held) return PERMITS;
+  return view.untrusted.length > 0 && asksAbout(condition, view.untrusted) ? RESTRICTS : MISSES;
+}
+
+/** What went wrong in the conditions of a test, for people. */
+export function conditionErrors({ when, unless }: Test, view: View): readonly string[] {
+  const job = conditionJobOf(view);
+  return [when, unless?.when ?? null].flatMap((condition) => {
+    if (condition === null) return [];
+    const held = job === null ? UNREADABLE : condition.evaluate(job);
+    return typeof held === "boolean" ? [] : [held.error];
+  });
+}
+
+const UNREADABLE = { error: "the payload is not plain JSON" } as const;
+
+function asksAbout(condition: Condition, tags: readonly string[]): boolean {
+  const { tagsNamed } = condition;
+  return tagsNamed === null || tags.some((tag) => tagsNamed.has(tag));
+}
+
+function reachKeys(keys: Keys, view: View): Reach {
+  if (keys.tenants !== null && !keys.tenants.has(view.tenantId)) return MISSES;
+  if (keys.capabilities !== null && (view.capability === null || !keys.capabilities.has(view.capability)))
     return MISSES;
-  if (test.actorTypes !== null && (view.actor === null || !test.actorTypes.has(view.actor.type))) return MISSES;
-  if (test.requires !== null && !test.requires.every((need) => view.requires.includes(need))) return MISSES;
-  if (test.actors !== null && (view.actor === null || !someMatches(test.actors, view.actor.id))) return MISSES;
-  if (test.labels !== null && !test.labels.every((label) => labelHolds(label, view.labels))) return MISSES;
-  if (test.tags === null) return PERMITS;
-  if (!tagsHold(test.tags, view.tags, view.trustedTags)) return MISSES;
-  if (view.tags === view.trustedTags) return PERMITS;
-  return tagsHold(test.tags, view.trustedTags, view.tags) ? PERMITS : RESTRICTS;
+  if (keys.actorTypes !== null && (view.actor === null || !keys.actorTypes.has(view.actor.type))) return MISSES;
+  if (keys.requires !== null && !keys.requires.every((need) => view.requires.includes(need))) return MISSES;
+  if (keys.actors !== null && (view.actor === null || !someMatches(keys.actors, view.actor.id))) return MISSES;
+  if (keys.labels !== null && !keys.labels.every((label) => labelHolds(label, view.labels))) return MISSES;
+  if (keys.tags === null) return PERMITS;
+  if (!tagsHold(keys.tags, view.tags, view.trustedTags)) return MISSES;
+  if (view.untrusted.length === 0) return PERMITS;
+  return tagsHold(keys.tags, view.trustedTags, view.tags) ? PERMITS : RESTRICTS;
 }
 
 /** `present` is asked for what must be there, `absent` for what must not. */
 function tagsHold(test: TagTest, present: readonly string[], absent: readonly string[]): boolean {
   if (test.empty) return absent.length === 0;
-  if (test.any?.some((tag) => present.includes(tag)) === false) return false;
-  if (test.all?.every((tag) => present.includes(tag)) === false) return false;
-  return test.none?.some((tag) => absent.includes(tag)) !== true;
+  if (test.any !== undefined && !someIn(test.any, present)) return false;
+  if (test.all !== undefined && !allIn(test.all, present)) return false;
+  return test.none === undefined || !someIn(test.none, absent);
+}
+
+function someIn(tags: readonly string[], list: readonly string[]): boolean {
+  for (const tag of tags) if (list.includes(tag)) return true;
+  return false;
+}
+
+function allIn(tags: readonly string[], list: readonly string[]): boolean {
+  for (const tag of tags) if (!list.includes(tag)) return false;
+  return true;
 }
 
 function labelHolds(test: LabelTest, labels: View["labels"]): boolean {

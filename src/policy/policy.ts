@@ -1,19 +1,17 @@
 import { types } from "node:util";
 import { PolicyError, type PolicyIssue } from "../errors.js";
-import { deepFreeze } from "../job/freeze.js";
 import type { AdmittedJob, DecidableJob } from "../job/job.js";
 import { nearest } from "../nearest.js";
 import type { Decision, JsonObject } from "../outcome.js";
-import { check } from "./check.js";
+import { refuseMalformed } from "./combine.js";
 import { compile } from "./compile.js";
-import { createDecide, refuseMalformed } from "./decide.js";
-import { normalise } from "./normalise.js";
+import { createDecide } from "./decide.js";
+import { type Explanation, explain, explainRefusal } from "./explain.js";
+import { importsOf, type Linked, link, type PolicyFile } from "./link.js";
 import { readDocument } from "./read-document.js";
 import { readYaml } from "./read-yaml.js";
 import { snapshotOf } from "./snapshot.js";
 import { DEFAULT_MAX_BYTES, type PolicySource, type Reading } from "./source.js";
-import { translate } from "./translate.js";
-import { validate } from "./validate-document.generated.js";
 import { viewAdmitted, viewUnknown } from "./view.js";
 
 export type { PolicySource } from "./source.js";
@@ -26,14 +24,28 @@ export interface Policy {
   readonly sourceHash: string | null;
   /** The normalised document. Compiling it again gives the same snapshot: so other processes take a policy over. */
   readonly document: JsonObject;
-  /** In file order. */
+  /** In file order, imports where they stand. */
   readonly ruleIds: readonly string[];
+  /** How long approval requests live under this policy. */
+  readonly approvals: ApprovalSpans;
   /**
    * What this policy says of a job, all declared tags trusted. For trusted callers and tests: the gate's own `decide`
    * admits the job first. Never throws: a job that could not be admitted for a field that policies look at, or for
    * one that does not exist, is denied under the rule id `@invalid`.
    */
   readonly decide: (job: DecidableJob) => Decision;
+  /** Why {@link Policy.decide} says what it says: walks all rules, so it costs what they are many. Never throws. */
+  readonly explain: (job: DecidableJob) => Explanation;
+}
+
+/** Spans of the life of an approval request, in seconds. */
+export interface ApprovalSpans {
+  /** A request that nobody decides lapses after this, where no rule says less. */
+  readonly expiresInSec: number;
+  /** An approval that nobody uses lapses after this. */
+  readonly useWithinSec: number;
+  /** An equal job is refused without asking again for this long after a rejection. */
+  readonly rejectionStandsSec: number;
 }
 
 /** Options of {@link compilePolicy}. */
@@ -45,12 +57,14 @@ export interface CompileOptions {
 /** What the gate asks of a policy, also of one that another copy of this package compiled. */
 interface Internals {
   readonly decideAdmitted: (job: AdmittedJob, derivedTags: readonly string[], declaredTags: DeclaredTags) => Decision;
+  readonly explainAdmitted: (
+    job: AdmittedJob,
+    derivedTags: readonly string[],
+    declaredTags: DeclaredTags,
+  ) => Explanation;
 }
 
 type DeclaredTags = "trusted" | "restrict_only";
-
-/** Problems of one kind that are listed: a file with more is not a policy, and the message would be larger than it. */
-const MAX_LISTED = 1_000;
 
 const INTERNALS: unique symbol = Symbol.for("dispatch-gate.policy") as never;
 
@@ -61,31 +75,57 @@ const INTERNALS: unique symbol = Symbol.for("dispatch-gate.policy") as never;
  * @throws TypeError when the arguments themselves are wrong.
  */
 export function compilePolicy(source: PolicySource, options: CompileOptions = {}): Policy {
-  const maxBytes = readOptions(options);
-  const reading = read(source, maxBytes);
-  const issues = [...reading.issues];
-  if (reading.value !== undefined) {
-    const errors = validate(reading.value) ? [] : (validate.errors ?? []);
-    issues.push(...translate(errors.slice(0, MAX_LISTED), reading.locate));
-    issues.push(...check(reading.value, reading.locate).slice(0, MAX_LISTED));
-  }
-  if (reading.value === undefined || issues.length > 0) throw new PolicyError(sorted(issues));
+  const reading = read(source, readMaxBytes(options));
+  if (importsOf(reading).length > 0) throw unresolved(reading);
+  return compileFiles({ name: "", reading, imports: [] });
+}
 
-  const document = deepFreeze(normalise(reading.value));
-  const plain = document as unknown as JsonObject;
-  const engine = compile(document, snapshotOf(plain));
+/** A policy that names imports can only be loaded from where they can be read. */
+function unresolved(reading: Reading): PolicyError {
+  const issue: PolicyIssue = {
+    code: "imports_unresolved",
+    message: "the policy has `imports`, which can only be followed from a file",
+    help: "load it with `loadPolicy(path)`, or give the gate the path",
+    path: "/imports",
+    ...reading.locate(["imports"], "key"),
+  };
+  return new PolicyError([...reading.issues, issue]);
+}
+
+/** Compiles a policy whose files were read. @throws PolicyError as {@link compilePolicy} does. */
+export function compileFiles(main: PolicyFile): Policy {
+  return createPolicy(link(main));
+}
+
+function createPolicy({ document, sourceHash }: Linked): Policy {
+  const engine = compile(document, snapshotOf(document));
   const decide = createDecide(engine);
   const internals: Internals = {
     decideAdmitted: (job, derivedTags, declaredTags) => decide(viewAdmitted(job, derivedTags, declaredTags)),
+    explainAdmitted: (job, derivedTags, declaredTags) => {
+      const view = viewAdmitted(job, derivedTags, declaredTags);
+      return explain(engine, document, view, decide(view));
+    },
   };
+  const { expires_in_sec, use_within_sec, rejection_stands_sec } = document.approvals;
   const policy: Policy = {
     snapshot: engine.snapshot,
-    sourceHash: reading.sourceHash,
-    document: plain,
+    sourceHash,
+    document: document as unknown as JsonObject,
     ruleIds: Object.freeze(document.rules.map((rule) => rule.id)),
+    approvals: Object.freeze({
+      expiresInSec: expires_in_sec,
+      useWithinSec: use_within_sec,
+      rejectionStandsSec: rejection_stands_sec,
+    }),
     decide: (job) => {
-      const seen = viewUnknown(job);
-      return seen.ok ? decide(seen.view) : refuseMalformed(engine, seen.reason);
+      const view = viewUnknown(job, engine.index.knows);
+      return "malformed" in view ? refuseMalformed(engine, view.malformed) : decide(view);
+    },
+    explain: (job) => {
+      const view = viewUnknown(job, engine.index.knows);
+      if ("malformed" in view) return explainRefusal(refuseMalformed(engine, view.malformed));
+      return explain(engine, document, view, decide(view));
     },
   };
   Object.defineProperty(policy, INTERNALS, { value: Object.freeze(internals) });
@@ -114,11 +154,24 @@ export function decideAdmitted(
   return internals.decideAdmitted(job, derivedTags, declaredTags);
 }
 
+/** Explains what {@link decideAdmitted} decides. */
+export function explainAdmitted(
+  policy: Policy,
+  job: AdmittedJob,
+  derivedTags: readonly string[],
+  declaredTags: DeclaredTags,
+): Explanation {
+  const internals = internalsOf(policy);
+  if (internals === undefined) throw new TypeError("not a compiled policy");
+  return internals.explainAdmitted(job, derivedTags, declaredTags);
+}
+
 function internalsOf(policy: object): Internals | undefined {
   return Object.getOwnPropertyDescriptor(policy, INTERNALS)?.value as Internals | undefined;
 }
 
-function readOptions(options: CompileOptions): number {
+/** The one option, checked. @throws TypeError when the options are wrong. */
+export function readMaxBytes(options: CompileOptions): number {
   if (typeof options !== "object" || options === null)
     throw new TypeError("the options of compilePolicy must be an object");
   refuseUnknownKeys(options, ["maxBytes"], "option");
@@ -148,12 +201,4 @@ function refuseUnknownKeys(given: object, known: readonly string[], what: string
       `unknown ${what} \`${key.slice(0, 64)}\`${meant === undefined ? "" : `: did you mean \`${meant}\`?`}`,
     );
   }
-}
-
-/** By place in the text; a document's issues by its own order of lists and keys. */
-function sorted(issues: readonly PolicyIssue[]): readonly PolicyIssue[] {
-  const byPath = new Intl.Collator("en", { numeric: true });
-  return issues.toSorted(
-    (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0) || byPath.compare(a.path, b.path),
-  );
 }

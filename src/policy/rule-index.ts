@@ -1,81 +1,92 @@
-import type { MatchDocument } from "./document.js";
-import { isEmptyList, type View } from "./match.js";
-import { readTopicPattern } from "./topic-pattern.js";
+import type { MatchDocument, MatchKeys } from "./document.js";
+import { createDrawers, type Drawers, type Filed, openDrawers } from "./drawers.js";
+import { createMemo } from "./memo.js";
 import { createTopicTrie } from "./topic-trie.js";
+import type { View } from "./view.js";
 
 /** Finds the few rules that can match a job without looking at the others. */
 export interface RuleIndex {
-  /** Numbers of the rules to look at, ascending, each once. Their topics match; nothing else is certain. */
+  /**
+   * Numbers of the rules to look at, ascending, each once. Their topics match; nothing else is certain.
+   */
   readonly candidates: (view: View) => readonly number[];
+  /** True for a topic that was looked up lately, and so is of the grammar. */
+  readonly knows: (topic: string) => boolean;
 }
 
-/** Each rule is filed once, under the first of: topics, tags, tenants, capabilities, requires; the rest are always looked at. */
-export function createRuleIndex(matches: readonly MatchDocument[]): RuleIndex {
-  const topics = createTopicTrie();
-  const tags = new Map<string, number[]>();
-  const tenants = new Map<string, number[]>();
-  const capabilities = new Map<string, number[]>();
-  const requires = new Map<string, number[]>();
-  const always: number[] = [];
+/** What a topic leads to: rules to look at in any case, and drawers that the job's other values open. */
+interface Shelf {
+  readonly always: readonly number[];
+  readonly filed: readonly Filed[];
+}
 
+/** Topics whose shelves are kept, at most. */
+const MAX_TOPICS = 2_048;
+
+export function createRuleIndex(matches: readonly MatchDocument[]): RuleIndex {
+  const keysOf = (rule: number): MatchKeys => matches[rule] as MatchDocument;
+  const topics = createTopicTrie<number>();
+  const anywhere: number[] = [];
   matches.forEach((match, rule) => {
     // A list that holds `**` leaves no topic out.
-    if (match.topics !== undefined && !match.topics.includes("**")) {
-      for (const pattern of match.topics) {
-        const read = readTopicPattern(pattern);
-        if (!read.ok) throw new Error(`unchecked pattern: ${read.message}`);
-        for (const steps of read.value) topics.add(steps, rule);
-      }
-      return;
-    }
-    const tagKeys = tagsOf(match);
-    if (tagKeys !== undefined) file(tags, tagKeys, rule);
-    else if (match.tenants !== undefined) file(tenants, match.tenants, rule);
-    else if (match.capabilities !== undefined) file(capabilities, match.capabilities, rule);
-    else if (match.requires !== undefined) file(requires, match.requires.slice(0, 1), rule);
-    else always.push(rule);
+    if (match.topics === undefined || match.topics.includes("**")) anywhere.push(rule);
+    else for (const pattern of match.topics) topics.add(pattern, rule);
   });
+  const general = createDrawers(anywhere, keysOf);
+  const drawers = new Map(topics.lists().map((rules) => [rules, createDrawers(rules, keysOf)]));
+  // Most topics lead to one list, or none: those shelves stand ready.
+  const bare = shelve([general]);
+  const single = new Map([...drawers].map(([rules, drawer]) => [rules, shelve([general, drawer])]));
+  const shelves = createMemo<Shelf>(MAX_TOPICS);
+
+  const find = (topic: string): Shelf => {
+    const lists = topics.find(topic);
+    const [only] = lists;
+    if (only === undefined) return bare;
+    if (lists.length === 1) return single.get(only) as Shelf;
+    return shelve([general, ...lists.map((rules) => drawers.get(rules) as Drawers)]);
+  };
+  const shelfOf = (topic: string): Shelf => {
+    const known = shelves.get(topic);
+    if (known !== undefined) return known;
+    const shelf = find(topic);
+    shelves.put(topic, shelf);
+    return shelf;
+  };
 
   return {
     candidates(view) {
-      const found: number[] = [];
-      topics.find(view.segments, found);
-      if (tags.size > 0) for (const tag of view.tags) append(tags.get(tag), found);
-      if (tenants.size > 0) append(tenants.get(view.tenantId), found);
-      if (capabilities.size > 0 && view.capability !== null) append(capabilities.get(view.capability), found);
-      if (requires.size > 0) for (const need of view.requires) append(requires.get(need), found);
-      append(always, found);
-      return ordered(found);
+      const { always, filed } = shelfOf(view.topic);
+      let opened: number[] | null = null;
+      for (const drawer of filed) opened = openDrawers(drawer, view, opened);
+      if (opened === null) return always;
+      for (const rule of always) opened.push(rule);
+      return ordered(opened);
     },
+    knows: (topic) => shelves.get(topic) !== undefined,
   };
 }
 
-/** Tags one of which a matching job must carry; undefined when there are none such. */
-function tagsOf(match: MatchDocument): readonly string[] | undefined {
-  if (match.risk_tags === undefined || isEmptyList(match.risk_tags)) return undefined;
-  return match.risk_tags.any ?? match.risk_tags.all?.slice(0, 1);
+function shelve(drawers: readonly Drawers[]): Shelf {
+  return {
+    always: ordered(drawers.flatMap((drawer) => drawer.always)),
+    filed: drawers.flatMap((drawer) => drawer.filed ?? []),
+  };
 }
 
-function file(drawer: Map<string, number[]>, keys: readonly string[], rule: number): void {
-  for (const key of new Set(keys)) {
-    const filed = drawer.get(key);
-    if (filed === undefined) drawer.set(key, [rule]);
-    else filed.push(rule);
-  }
-}
-
-function append(filed: readonly number[] | undefined, into: number[]): void {
-  if (filed === undefined) return;
-  for (const rule of filed) into.push(rule);
-}
-
+/** Ascending and without repeats, in place. Short lists, which nearly all are, are sorted by insertion. */
 function ordered(found: number[]): readonly number[] {
-  if (found.length < 2) return found;
-  found.sort((a, b) => a - b);
-  let kept = 1;
-  for (let index = 1; index < found.length; index += 1) {
-    if (found[index] !== found[index - 1]) found[kept++] = found[index] as number;
+  if (found.length > 32) found.sort((a, b) => a - b);
+  else {
+    for (let index = 1; index < found.length; index += 1) {
+      const rule = found[index] as number;
+      let at = index;
+      for (; at > 0 && (found[at - 1] as number) > rule; at -= 1) found[at] = found[at - 1] as number;
+      found[at] = rule;
+    }
   }
+  let kept = 0;
+  for (const rule of found) if (kept === 0 || rule !== found[kept - 1]) found[kept++] = rule;
   found.length = kept;
   return found;
 }

@@ -1,11 +1,20 @@
 import { canonicalize } from "../canonical.js";
 import { digest } from "../digest.js";
 import type { JsonObject } from "../outcome.js";
+import type { PolicyDocument } from "./document.js";
 
 /** What the words of a policy mean to this engine. Raised whenever the same document could be decided otherwise. */
-const SEMANTICS = 1;
+const SEMANTICS = 2;
 
-/** SHA-256 of what a policy means: its normalised document and the engine's reading of it, in lower-case hex. */
-export function snapshotOf(document: JsonObject): string {
-  return digest("policy", canonicalize({ engine: SEMANTICS, document }));
+/**
+ * SHA-256 of what a policy means: its normalised document and the engine's reading of it, in lower-case hex.
+ * Queue limits and the words that describe tags decide nothing, and are left out: they change without a new policy.
+ */
+export function snapshotOf(document: PolicyDocument): string {
+  const { queue: _, tags, ...meaning } = document;
+  const vocabulary = tags === undefined ? {} : { tags: Object.keys(tags).sort() };
+  return digest(
+    "policy",
+    canonicalize({ engine: SEMANTICS, document: { ...meaning, ...vocabulary } as unknown as JsonObject }),
+  );
 }

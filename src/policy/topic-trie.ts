@@ -1,75 +1,147 @@
 import { type Glob, matches } from "./glob.js";
-import type { Step } from "./topic-pattern.js";
+import { readTopicPattern, type Step } from "./topic-pattern.js";
 
 /** Topic patterns by their segments. A look-up costs the nodes it can reach, however many patterns there are. */
-export interface TopicTrie {
-  readonly add: (steps: readonly Step[], rule: number) => void;
-  /** Appends the numbers of all rules one of whose patterns matches; a rule may come more than once. */
-  readonly find: (segments: readonly string[], into: number[]) => void;
+export interface TopicTrie<Value> {
+  /** Files a value under a pattern, which MUST have been checked. */
+  readonly add: (pattern: string, value: Value) => void;
+  /** The values of all patterns that match, each list of values once. */
+  readonly find: (topic: string) => readonly (readonly Value[])[];
+  /** Every list of values, in no particular order. */
+  readonly lists: () => readonly (readonly Value[])[];
 }
 
-interface Node {
-  readonly rules: number[];
-  literals: Map<string, Node> | null;
-  globs: { readonly text: string; readonly glob: Glob; readonly node: Node }[] | null;
-  one: Node | null;
-  many: Node | null;
+interface Node<Value> {
+  readonly values: Value[];
+  literals: Map<string, Node<Value>> | null;
+  globs: { readonly text: string; readonly glob: Glob; readonly node: Node<Value> }[] | null;
+  one: Node<Value> | null;
+  many: Node<Value> | null;
+  /** The look-up that last entered this node by `**`. */
+  entered: number;
 }
 
-const createNode = (): Node => ({ rules: [], literals: null, globs: null, one: null, many: null });
+function createNode<Value>(): Node<Value> {
+  return { values: [], literals: null, globs: null, one: null, many: null, entered: 0 };
+}
 
-export function createTopicTrie(): TopicTrie {
-  const root = createNode();
+export function createTopicTrie<Value>(): TopicTrie<Value> {
+  const walk: Walk<Value> = { root: createNode(), reached: [], next: [], deep: [], lookup: 0 };
+  const { root } = walk;
   return {
-    add(steps, rule) {
-      let node = root;
-      for (const step of steps) node = childFor(node, step);
-      node.rules.push(rule);
+    add(pattern, value) {
+      const read = readTopicPattern(pattern);
+      if (!read.ok) throw new Error(`unchecked pattern: ${read.message}`);
+      for (const steps of read.value) {
+        let node = root;
+        for (const step of steps) node = childFor(node, step);
+        if (node.values.at(-1) !== value) node.values.push(value);
+      }
     },
-    find(segments, into) {
-      let reached: Node[] = [root];
-      // A `**` once entered takes every further segment too, so these only grow. Each is entered once:
-      // without that, `**` would multiply paths and a long topic would take exponential time.
-      const deep: Node[] = [];
-      let entered: Set<Node> | null = null;
-      for (const segment of segments) {
-        const next: Node[] = [];
-        const standing = deep.length;
-        for (const node of reached) step(node, segment, next);
-        for (let index = 0; index < standing; index += 1) step(deep[index] as Node, segment, next);
-        for (const node of reached) enter(node.many);
-        for (let index = 0; index < standing; index += 1) enter((deep[index] as Node).many);
-        reached = next;
-        if (reached.length === 0 && deep.length === 0) return;
-      }
-      for (const node of reached) append(node.rules, into);
-      for (const node of deep) append(node.rules, into);
-
-      function enter(node: Node | null): void {
-        if (node === null) return;
-        entered ??= new Set();
-        if (entered.has(node)) return;
-        entered.add(node);
-        deep.push(node);
-      }
+    find: (topic) => find(walk, topic),
+    lists() {
+      const found: Value[][] = [];
+      const visit = (node: Node<Value>): void => {
+        if (node.values.length > 0) found.push(node.values);
+        for (const child of node.literals?.values() ?? []) visit(child);
+        for (const child of node.globs ?? []) visit(child.node);
+        if (node.one !== null) visit(node.one);
+        if (node.many !== null) visit(node.many);
+      };
+      visit(root);
+      return found;
     },
   };
 }
 
-function step(node: Node, segment: string, next: Node[]): void {
-  const literal = node.literals?.get(segment);
-  if (literal !== undefined) next.push(literal);
-  if (node.one !== null) next.push(node.one);
-  if (node.globs !== null) {
-    for (const child of node.globs) if (matches(child.glob, segment)) next.push(child.node);
+/** What a look-up needs: lists that are used again and again, so that it allocates nothing but segments. */
+interface Walk<Value> {
+  readonly root: Node<Value>;
+  /** Nodes that the topic so far leads to. */
+  reached: Node<Value>[];
+  next: Node<Value>[];
+  /** Nodes of `**` that were entered. */
+  readonly deep: Node<Value>[];
+  lookup: number;
+}
+
+const NOTHING: readonly never[] = Object.freeze([]);
+
+/**
+ * From node to node, a segment at a time. A `**` once entered takes every further segment too, so `deep` only grows;
+ * each node is entered once a look-up: without that, `**` would multiply paths and a long topic take exponential time.
+ * The lists are longer than what counts in them: to cut them off costs more than a step.
+ */
+function find<Value>(walk: Walk<Value>, topic: string): readonly (readonly Value[])[] {
+  const { deep } = walk;
+  walk.lookup += 1;
+  walk.reached[0] = walk.root;
+  let reachedCount = 1;
+  let deepCount = 0;
+  for (let start = 0; start <= topic.length; ) {
+    const dot = topic.indexOf(".", start);
+    const end = dot < 0 ? topic.length : dot;
+    const segment = topic.slice(start, end);
+    start = end + 1;
+    const { reached, next } = walk;
+    const standing = deepCount;
+    let count = 0;
+    for (let index = 0; index < reachedCount; index += 1) {
+      const node = reached[index] as Node<Value>;
+      count = step(node, segment, next, count);
+      deepCount = enter(node.many, walk.lookup, deep, deepCount);
+    }
+    for (let index = 0; index < standing; index += 1) {
+      const node = deep[index] as Node<Value>;
+      count = step(node, segment, next, count);
+      deepCount = enter(node.many, walk.lookup, deep, deepCount);
+    }
+    walk.reached = next;
+    walk.next = reached;
+    reachedCount = count;
+    if (reachedCount === 0 && deepCount === 0) return NOTHING;
   }
+  return collect(deep, deepCount, collect(walk.reached, reachedCount, NOTHING));
 }
 
-function append(rules: readonly number[], into: number[]): void {
-  for (const rule of rules) into.push(rule);
+function collect<Value>(
+  nodes: readonly Node<Value>[],
+  count: number,
+  before: readonly (readonly Value[])[],
+): readonly (readonly Value[])[] {
+  let found: (readonly Value[])[] | null = null;
+  for (let index = 0; index < count; index += 1) {
+    const { values } = nodes[index] as Node<Value>;
+    if (values.length === 0) continue;
+    found ??= [...before];
+    found.push(values);
+  }
+  return found ?? before;
 }
 
-function childFor(node: Node, step: Step): Node {
+/** Enters a `**`, once a look-up. Answers how many are entered then. */
+function enter<Value>(node: Node<Value> | null, lookup: number, deep: Node<Value>[], count: number): number {
+  if (node === null || node.entered === lookup) return count;
+  node.entered = lookup;
+  deep[count] = node;
+  return count + 1;
+}
+
+/** Adds the nodes to which a segment leads. Answers how many there are then. */
+function step<Value>(node: Node<Value>, segment: string, next: Node<Value>[], before: number): number {
+  let count = before;
+  if (node.literals !== null) {
+    const literal = node.literals.get(segment);
+    if (literal !== undefined) next[count++] = literal;
+  }
+  if (node.one !== null) next[count++] = node.one;
+  if (node.globs !== null) {
+    for (const child of node.globs) if (matches(child.glob, segment)) next[count++] = child.node;
+  }
+  return count;
+}
+
+function childFor<Value>(node: Node<Value>, step: Step): Node<Value> {
   switch (step.kind) {
     case "one":
       node.one ??= createNode();
@@ -81,7 +153,7 @@ function childFor(node: Node, step: Step): Node {
       node.literals ??= new Map();
       const known = node.literals.get(step.text);
       if (known !== undefined) return known;
-      const created = createNode();
+      const created = createNode<Value>();
       node.literals.set(step.text, created);
       return created;
     }
@@ -89,7 +161,7 @@ function childFor(node: Node, step: Step): Node {
       node.globs ??= [];
       const known = node.globs.find((child) => child.text === step.text);
       if (known !== undefined) return known.node;
-      const created = createNode();
+      const created = createNode<Value>();
       node.globs.push({ text: step.text, glob: step.glob, node: created });
       return created;
     }

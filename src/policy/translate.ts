@@ -5,7 +5,9 @@ import type { SchemaError } from "./validate-document.generated.js";
 
 /** What the schema's validator found, in words for people, with places. */
 export function translate(errors: readonly SchemaError[], locate: Locate): readonly PolicyIssue[] {
-  return errors.map((error) => translateOne(error, parsePointer(error.instancePath), locate));
+  // What a branch found wrong is an error of its own; that the branch failed says nothing more.
+  const found = errors.filter((error) => error.keyword !== "if");
+  return found.map((error) => translateOne(error, parsePointer(error.instancePath), locate));
 }
 
 function translateOne(error: SchemaError, path: Path, locate: Locate): PolicyIssue {
@@ -29,6 +31,9 @@ function translateOne(error: SchemaError, path: Path, locate: Locate): PolicyIss
       const key = error.params.additionalProperty as string;
       const known = Object.keys(error.parentSchema.properties as object);
       const where = path.length === 0 ? "" : ` in ${name}`;
+      if (key === "unless" && path.at(-1) === "unless") {
+        return issue("key_unknown", "an `unless` must not hold another", undefined, [...path, key], "key");
+      }
       return issue("key_unknown", `unknown key ${quoted(key)}${where}`, suggest(key, known), [...path, key], "key");
     }
     case "required": {
@@ -39,6 +44,9 @@ function translateOne(error: SchemaError, path: Path, locate: Locate): PolicyIss
       const allowed = (error.schema as readonly unknown[]).map(String);
       if (typeof error.data !== "string")
         return issue("type_wrong", `${name} must be ${listed(allowed)}, not ${kindOf(error.data)}`);
+      if (path.length === 1 && path[0] === "default" && error.data === "allow") {
+        return issue("word_unknown", "`default` cannot be `allow`", "to permit everything write a rule that does");
+      }
       return issue("word_unknown", `${name} cannot be ${quoted(error.data)}`, suggest(error.data, allowed));
     }
     case "type": {
@@ -52,6 +60,9 @@ function translateOne(error: SchemaError, path: Path, locate: Locate): PolicyIss
     }
     case "pattern":
       return issue("value_invalid", `${quoted(error.data as string)} in ${name} must be ${String(description)}`);
+    case "maxItems":
+    case "maxProperties":
+      return issue("value_invalid", `${name} must not have more than ${String(error.schema)} items`);
     case "minItems":
       return issue("list_empty", `${name} must not be an empty list`);
     case "minProperties":
@@ -75,6 +86,7 @@ const TYPE_WORDS = new Map([
   ["integer", "a whole number"],
   ["array", "a list"],
   ["object", "a map"],
+  ["boolean", "true or false"],
 ]);
 
 function kindOf(value: unknown): string {
@@ -108,11 +120,16 @@ function orList(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }
 
-/** List positions come out as numbers: the schema has no map whose keys matter here and look like one, but labels. */
+/** Maps whose keys are the policy's own, and may look like positions in a list. */
+const FREE_MAPS: ReadonlySet<string | undefined> = new Set(["labels", "tags", "add_labels"]);
+
+/** List positions come out as numbers. */
 function parsePointer(text: string): Path {
   const tokens = text
     .split("/")
     .slice(1)
     .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
-  return tokens.map((token, index) => (/^\d+$/.test(token) && tokens[index - 1] !== "labels" ? Number(token) : token));
+  return tokens.map((token, index) =>
+    /^\d+$/.test(token) && !FREE_MAPS.has(tokens[index - 1]) ? Number(token) : token,
+  );
 }

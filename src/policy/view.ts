@@ -1,9 +1,37 @@
 import { types } from "node:util";
-import { FIELDS, IDENTIFIER, MAX_ITEMS, MAX_TEXT, MAX_TOPIC, TAG, TOPIC } from "../job/fields.js";
+import { copyAsCanonical } from "../job/copy.js";
+import { FIELDS, MAX_ITEMS, MAX_TEXT, MAX_TOPIC, TAG, TOPIC } from "../job/fields.js";
 import type { AdmittedJob } from "../job/job.js";
 import { nearest } from "../nearest.js";
-import type { View } from "./match.js";
+import type { Json } from "../outcome.js";
+import type { ConditionJob } from "./condition.js";
 import { quoted } from "./source.js";
+
+/** What a policy sees of one job. */
+export interface View {
+  readonly topic: string;
+  readonly tenantId: string;
+  readonly actor: { readonly id: string; readonly type: string; readonly onBehalfOf?: string } | null;
+  readonly capability: string | null;
+  // Lists, not sets: they are short, and most jobs are looked at by rules that ask for none of them.
+  readonly requires: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Declared and derived. */
+  readonly tags: readonly string[];
+  /** Those that may satisfy a permission or lift a restriction: all of `tags`, or under `restrict_only` the derived ones. */
+  readonly trustedTags: readonly string[];
+  /** Those of `tags` that are not among the trusted. */
+  readonly untrusted: readonly string[];
+  /** What only conditions look at, as it came: of a job that nobody admitted it is hostile. */
+  readonly rest: { readonly constraints?: unknown; readonly payload?: unknown; readonly resources?: unknown };
+  /** True for a job that `admit` has read: `rest` is frozen plain JSON then. */
+  readonly admitted: boolean;
+  /** What conditions see, made when the first of them is asked. */
+  conditionJob: ConditionJob | null | undefined;
+}
+
+const NONE: readonly string[] = Object.freeze([]);
+const NO_LABELS: View["labels"] = Object.freeze({});
 
 /** What a policy sees of a job that was admitted. */
 export function viewAdmitted(
@@ -11,59 +39,152 @@ export function viewAdmitted(
   derivedTags: readonly string[],
   declaredTags: "trusted" | "restrict_only",
 ): View {
-  const tags = derivedTags.length === 0 ? job.riskTags : [...job.riskTags, ...derivedTags];
+  const tags = derivedTags.length === 0 ? job.riskTags : [...new Set([...job.riskTags, ...derivedTags])].sort();
+  const trusted = declaredTags === "trusted";
   return {
-    segments: job.topic.split("."),
+    topic: job.topic,
     tenantId: job.tenantId,
     actor: job.actor,
     capability: job.capability,
     requires: job.requires,
     labels: job.labels,
     tags,
-    trustedTags: declaredTags === "trusted" ? tags : derivedTags,
+    trustedTags: trusted ? tags : derivedTags,
+    untrusted: trusted ? NONE : job.riskTags.filter((tag) => !derivedTags.includes(tag)),
+    rest: job,
+    admitted: true,
+    conditionJob: undefined,
   };
 }
 
-/** A job nobody has admitted, as far as policies look at it: or why there is no such view of it. */
-export type ViewResult = { readonly ok: true; readonly view: View } | { readonly ok: false; readonly reason: string };
+/** What conditions see of a job, as plain JSON; null when the job holds something that is not. */
+export function conditionJobOf(view: View): ConditionJob | null {
+  if (view.conditionJob === undefined) view.conditionJob = makeConditionJob(view);
+  return view.conditionJob;
+}
 
-const ACTOR_TYPES: ReadonlySet<unknown> = new Set(["human", "service", "agent"]);
+function makeConditionJob(view: View): ConditionJob | null {
+  const { actor } = view;
+  const rest = view.admitted ? (view.rest as Record<string, Json | undefined>) : readRest(view.rest);
+  if (rest === null) return null;
+  const constraints = (rest.constraints ?? {}) as { readonly maxRuntimeSec?: number; readonly maxRetries?: number };
+  const resources = (rest.resources ?? {}) as Partial<ConditionJob["resources"]>;
+  return {
+    actor:
+      actor === null
+        ? null
+        : {
+            id: actor.id,
+            type: actor.type,
+            ...(actor.onBehalfOf === undefined ? {} : { on_behalf_of: actor.onBehalfOf }),
+          },
+    capability: view.capability,
+    constraints: {
+      ...(constraints.maxRuntimeSec === undefined ? {} : { max_runtime_sec: constraints.maxRuntimeSec }),
+      ...(constraints.maxRetries === undefined ? {} : { max_retries: constraints.maxRetries }),
+    },
+    labels: view.labels,
+    payload: rest.payload ?? null,
+    requires: view.requires,
+    resources: { paths: resources.paths ?? [], hosts: resources.hosts ?? [] },
+    risk_tags: view.trustedTags,
+    tenant_id: view.tenantId,
+    topic: view.topic,
+  };
+}
+
+/** No larger than an admitted job may be at most. */
+const MAX_REST = { maxBytes: 16_777_216, maxDepth: 64 };
+
+function readRest(rest: View["rest"]): Record<string, Json | undefined> | null {
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const copy = copyAsCanonical(given, MAX_REST);
+  return copy.ok ? (JSON.parse(copy.text) as Record<string, Json>) : null;
+}
+
+/** A job nobody has admitted, as far as policies look at it: or why there is no such view of it. */
+export type ViewResult = View | { readonly malformed: string };
 
 /**
- * Reads own data properties once, with the grammar of `admit`; whatever is not of that grammar is malformed.
- * Total: neither a getter nor a proxy's trap is run, and nothing is thrown.
+ * Reads own enumerable data properties once, with the grammar of `admit`; whatever is not of that grammar is malformed.
+ * Total: neither a getter nor a proxy's trap is run, and nothing is thrown. A topic that `knows` accepts was checked.
  */
-export function viewUnknown(job: unknown): ViewResult {
-  const fields = readOwn(job);
-  if (fields === undefined) return malformed("a job must be a plain object");
-  for (const key of fields.keys()) {
-    if (!FIELDS.has(key)) return malformed(unknownField(key));
+export function viewUnknown(job: unknown, knows: (topic: string) => boolean): ViewResult {
+  if (!isOpen(job)) return malformed("a job must be a plain object");
+  let topic: unknown;
+  let tenantId: unknown = "default";
+  let actor: View["actor"] | undefined = null;
+  let capability: unknown = null;
+  let requires: readonly string[] | undefined = NONE;
+  let labels: View["labels"] | undefined = NO_LABELS;
+  let tags: readonly string[] | undefined = NONE;
+  const rest: { constraints?: unknown; payload?: unknown; resources?: unknown } = {};
+  for (const key of Object.keys(job)) {
+    const descriptor = Object.getOwnPropertyDescriptor(job, key) as PropertyDescriptor;
+    const value: unknown = descriptor.value;
+    if (value === undefined) {
+      if ("value" in descriptor) continue;
+      return malformed("a job must be a plain object");
+    }
+    switch (key) {
+      case "topic":
+        topic = value;
+        break;
+      case "tenantId":
+        tenantId = value;
+        break;
+      case "actor":
+        actor = readActor(value);
+        break;
+      case "capability":
+        capability = value;
+        break;
+      case "requires":
+        requires = readList(value, isText);
+        break;
+      case "labels":
+        labels = readLabels(value);
+        break;
+      case "riskTags":
+        tags = readList(value, isTag);
+        break;
+      case "constraints":
+      case "payload":
+      case "resources":
+        rest[key] = value;
+        break;
+      default:
+        if (!FIELDS.has(key)) return malformed(unknownField(key));
+    }
   }
-  const topic = fields.get("topic");
-  if (typeof topic !== "string" || topic.length > MAX_TOPIC || !TOPIC.test(topic)) {
+  if (typeof topic !== "string" || !(knows(topic) || isTopic(topic))) {
     return malformed("`topic` must be dot-separated segments of letters, digits and _:@%~+-");
   }
-  const tenantId = fields.get("tenantId") ?? "default";
-  if (fields.get("tenantId") === null || !isIdentifier(tenantId)) return malformed("`tenantId` is not an identifier");
-  const actor = readActor(fields.get("actor"));
+  if (tenantId !== "default" && !isIdentifier(tenantId)) return malformed("`tenantId` is not an identifier");
   if (actor === undefined) return malformed("`actor` must have an `id` and a `type` of human, service or agent");
-  const capability = fields.get("capability") ?? null;
   if (capability !== null && !isText(capability))
     return malformed(`\`capability\` must be 1 to ${MAX_TEXT} characters`);
-  const tags = readList(fields.get("riskTags"), isTag);
   if (tags === undefined) return malformed("`riskTags` must be a list of at most 64 tags of a-z, 0-9, _ and -");
-  const requires = readList(fields.get("requires"), isText);
   if (requires === undefined) return malformed("`requires` must be a list of at most 64 texts");
-  const labels = readLabels(fields.get("labels"));
   if (labels === undefined) return malformed("`labels` must be at most 64 texts by name");
   return {
-    ok: true,
-    view: { segments: topic.split("."), tenantId, actor, capability, requires, labels, tags, trustedTags: tags },
+    topic,
+    tenantId: tenantId as string,
+    actor,
+    capability,
+    requires,
+    labels,
+    tags,
+    trustedTags: tags,
+    untrusted: NONE,
+    rest,
+    admitted: false,
+    conditionJob: undefined,
   };
 }
 
 function malformed(reason: string): ViewResult {
-  return { ok: false, reason: `the job is malformed: ${reason}` };
+  return { malformed: `the job is malformed: ${reason}` };
 }
 
 function unknownField(key: string): string {
@@ -71,38 +192,43 @@ function unknownField(key: string): string {
   return `unknown field ${quoted(key)}${meant === undefined ? "" : ` (did you mean \`${meant}\`?)`}`;
 }
 
-/** Own data properties; undefined when the value is not an object that has only such, under string keys. */
-function readOwn(value: unknown): Map<string, unknown> | undefined {
-  if (typeof value !== "object" || value === null || types.isProxy(value) || Array.isArray(value)) return undefined;
-  const read = new Map<string, unknown>();
-  for (const key of Reflect.ownKeys(value)) {
-    const descriptor = Object.getOwnPropertyDescriptor(value, key);
-    if (typeof key !== "string" || descriptor === undefined || !("value" in descriptor)) return undefined;
-    read.set(key, descriptor.value);
-  }
-  return read;
+/** An object whose keys can be listed without running code of its maker's. */
+function isOpen(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !types.isProxy(value);
 }
 
+/** An own data property; undefined where there is none, and where a property is code. */
+function read(object: object, key: PropertyKey): unknown {
+  return Object.getOwnPropertyDescriptor(object, key)?.value;
+}
+
+const ACTOR_TYPES: ReadonlySet<unknown> = new Set(["human", "service", "agent"]);
+
 function readActor(value: unknown): View["actor"] | undefined {
-  if (value === undefined || value === null) return null;
-  const fields = readOwn(value);
-  if (fields === undefined) return undefined;
-  const id = fields.get("id");
-  const type = fields.get("type");
-  const behalf = fields.get("onBehalfOf");
-  for (const key of fields.keys()) {
-    if (key !== "id" && key !== "type" && key !== "onBehalfOf") return undefined;
+  if (value === null) return null;
+  if (!isOpen(value)) return undefined;
+  let id: unknown;
+  let type: unknown;
+  let onBehalfOf: unknown;
+  for (const key of Object.keys(value)) {
+    if (key === "id") id = read(value, key);
+    else if (key === "type") type = read(value, key);
+    else if (key === "onBehalfOf") {
+      onBehalfOf = read(value, key);
+      // A property that is code is not one that is absent.
+      if (onBehalfOf === undefined) return undefined;
+    } else return undefined;
   }
-  if (!isIdentifier(id) || !ACTOR_TYPES.has(type) || (behalf !== undefined && !isIdentifier(behalf))) return undefined;
-  return { id, type: type as string };
+  if (!isIdentifier(id) || !ACTOR_TYPES.has(type)) return undefined;
+  if (onBehalfOf === undefined) return { id, type: type as string };
+  return isIdentifier(onBehalfOf) ? { id, type: type as string, onBehalfOf } : undefined;
 }
 
 function readList(value: unknown, grammar: (item: unknown) => item is string): readonly string[] | undefined {
-  if (value === undefined) return [];
   if (types.isProxy(value) || !Array.isArray(value) || value.length > MAX_ITEMS) return undefined;
   const items: string[] = [];
   for (let index = 0; index < value.length; index += 1) {
-    const item: unknown = Object.getOwnPropertyDescriptor(value, index)?.value;
+    const item = read(value, index);
     if (!grammar(item)) return undefined;
     items.push(item);
   }
@@ -110,17 +236,29 @@ function readList(value: unknown, grammar: (item: unknown) => item is string): r
 }
 
 function readLabels(value: unknown): View["labels"] | undefined {
-  if (value === undefined) return {};
-  const fields = readOwn(value);
-  if (fields === undefined || fields.size > MAX_ITEMS) return undefined;
-  for (const [name, text] of fields) {
+  if (!isOpen(value)) return undefined;
+  const names = Object.keys(value);
+  if (names.length > MAX_ITEMS) return undefined;
+  const entries: [string, string][] = [];
+  for (const name of names) {
+    const text = read(value, name);
     if (!isText(name) || typeof text !== "string" || text.length > MAX_TEXT) return undefined;
+    entries.push([name, text]);
   }
-  return Object.fromEntries(fields as Map<string, string>);
+  return Object.fromEntries(entries);
+}
+
+function isTopic(value: string): boolean {
+  return value.length <= MAX_TOPIC && TOPIC.test(value);
 }
 
 function isIdentifier(value: unknown): value is string {
-  return typeof value === "string" && IDENTIFIER.test(value);
+  if (typeof value !== "string" || value.length === 0 || value.length > MAX_IDENTIFIER) return false;
+  for (let at = 0; at < value.length; at += 1) {
+    const code = value.charCodeAt(at);
+    if (code < 0x21 || code > 0x7e) return false;
+  }
+  return true;
 }
 
 function isText(value: unknown): value is string {
@@ -128,5 +266,12 @@ function isText(value: unknown): value is string {
 }
 
 function isTag(value: unknown): value is string {
-  return typeof value === "string" && TAG.test(value);
+  if (typeof value !== "string" || value.length === 0 || value.length > MAX_TAG) return false;
+  for (let at = 0; at < value.length; at += 1) if (TAG_CODES[value.charCodeAt(at)] !== 1) return false;
+  return true;
 }
+
+// The grammars of `fields.ts`, a character at a time: on texts this short an expression costs more to enter than to run.
+const MAX_IDENTIFIER = 256;
+const MAX_TAG = 64;
+const TAG_CODES = Uint8Array.from({ length: 128 }, (_, code) => (TAG.test(String.fromCharCode(code)) ? 1 : 0));

@@ -35,13 +35,34 @@ export function resolve(
   return row;
 }
 
+/** Who votes, as far as a requirement looks at it. */
+export type Voter = Pick<VoteRow, "kind" | "roles">;
+
 /**
- * True when every requirement is met on its own by that many distinct approvers.
+ * May this voter count for this requirement? A vote names no view yet and rests on the host's word, so one that must
+ * be confirmed, or proved by a token, counts for nobody: the request stays open.
+ */
+export function isEligible(requirement: ApprovalRequirement, voter: Voter): boolean {
+  const { kinds, roles, confirmView, assurance } = requirement;
+  if (confirmView || assurance === "token" || !kinds.includes(voter.kind)) return false;
+  return roles === undefined || voter.roles.some((role) => roles.includes(role));
+}
+
+/**
+ * True when every requirement is met on its own by that many distinct eligible approvers.
  * One person may count for several requirements, and never twice for one.
  */
 export function isSatisfied(requirements: readonly ApprovalRequirement[], votes: readonly VoteRow[]): boolean {
-  const approvers = new Set(votes.filter(({ vote }) => vote === "approve").map(({ approverKey }) => approverKey));
-  return requirements.every(({ quorum }) => approvers.size >= quorum);
+  const given = votes.filter(({ vote }) => vote === "approve");
+  return requirements.every((requirement) => {
+    const eligible = given.filter((vote) => isEligible(requirement, vote));
+    return new Set(eligible.map(({ approverKey }) => approverKey)).size >= requirement.quorum;
+  });
+}
+
+/** Whether who asked may vote: only where every requirement says so. */
+export function allowsSelf(requirements: readonly ApprovalRequirement[]): boolean {
+  return requirements.every(({ allowSelf }) => allowSelf);
 }
 
 /** An identity as it is compared: two spellings of one name are one person. */

@@ -2,7 +2,7 @@ import { deepStrictEqual, equal, rejects } from "node:assert/strict";
 import { canonicalize } from "../canonical.js";
 import { commit } from "../digest.js";
 import { type SealedEvent, sealEvent } from "../evidence/event.js";
-import type { Reason } from "../outcome.js";
+import type { ApprovalRequirement, Reason } from "../outcome.js";
 import { foldIdentity } from "./approval-state.js";
 import type {
   Approver,
@@ -108,7 +108,7 @@ function asking(approvalId: string, changes: Partial<Extract<Verdict, { kind: "a
     kind: "approve",
     approvalId,
     fingerprint: "print-1",
-    requirements: [{ ruleId: "r", quorum: 1 }],
+    requirements: [{ ruleId: "r", quorum: 1, kinds: ["human"], allowSelf: false, confirmView: false }],
     expiresInMs: 10_000,
     useWithinMs: 5_000,
     rejectionStandsMs: 60_000,
@@ -378,7 +378,9 @@ const CASES: readonly (readonly [name: string, check: Check])[] = [
     "nobody votes on what they asked for, twice, on another tenant's request, or on one that is resolved",
     async (store) => {
       await activate(store);
-      const requirements = [{ ruleId: "r", quorum: 2 }];
+      const requirements: readonly ApprovalRequirement[] = [
+        { ruleId: "r", quorum: 2, kinds: ["human"], allowSelf: false, confirmView: false },
+      ];
       await store.claim(claimOf({ verdict: asking("a-1", { requirements }), requesters: ["bot"] }));
       equal(statusOf(await store.vote(voteOf("a-1", " BOT "))), "is_requester");
       const stranger: Approver = { id: "eve", kind: "human", roles: [], tenants: ["other"] };

@@ -1,6 +1,6 @@
 import { sealEvent } from "../evidence/event.js";
 import type { ApprovalState, Reason } from "../outcome.js";
-import { expiryOf, isOpen, isSatisfied, resolve } from "./approval-state.js";
+import { allowsSelf, expiryOf, isEligible, isOpen, isSatisfied, resolve } from "./approval-state.js";
 import type { VoteAnswer, VoteRequest } from "./port.js";
 import type { ApprovalRow, Judgement, PolicyHead, VoteRow, Write } from "./rows.js";
 
@@ -36,10 +36,11 @@ function refusalOf(
   request: VoteRequest,
   approval: ApprovalRow,
   votes: readonly VoteRow[],
-): "is_requester" | "tenant_mismatch" | "already_voted" | undefined {
+): "is_requester" | "tenant_mismatch" | "not_eligible" | "already_voted" | undefined {
   const { approver, approverKey } = request;
   if (approver.tenants !== null && !approver.tenants.includes(approval.tenantId)) return "tenant_mismatch";
-  if (approval.requesters.includes(approverKey)) return "is_requester";
+  if (approval.requesters.includes(approverKey) && !allowsSelf(approval.requirements)) return "is_requester";
+  if (!approval.requirements.some((requirement) => isEligible(requirement, approver))) return "not_eligible";
   if (votes.some((vote) => vote.approverKey === approverKey)) return "already_voted";
   return undefined;
 }

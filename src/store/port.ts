@@ -192,6 +192,7 @@ export type VoteAnswer =
         | "policy_changed"
         | "is_requester"
         | "tenant_mismatch"
+        | "not_eligible"
         | "already_voted";
       readonly approval: ApprovalRow | null;
     };

@@ -42,8 +42,10 @@ describe("the seed's policy", () => {
       reason: "rule `constrain-medium-risk` matched",
       snapshot: SEED.snapshot,
       matched: ["constrain-medium-risk"],
+      erred: [],
       constraints: { maxRuntimeSec: 45, maxRetries: 1 },
       obligations: { approvals: [], limits: [], pools: [], outputs: SECRETS },
+      remediations: [],
     });
     for (const part of [
       decision,
@@ -59,7 +61,7 @@ describe("the seed's policy", () => {
   test("an approval carries the rule's words and a requirement", () => {
     const decision = SEED.decide({ topic: "job.mcp-bridge.write.x", riskTags: ["prod"] });
     expect(decision.reason).toBe("Production writes require human review");
-    expect(decision.obligations.approvals).toEqual([{ ruleId: "require-approval-prod-write", quorum: 1 }]);
+    expect(decision.obligations.approvals).toEqual([{ ruleId: "require-approval-prod-write", ...ONE_HUMAN }]);
   });
 
   test("first match wins, the naive way, would let the destructive write through: the control", () => {
@@ -68,6 +70,9 @@ describe("the seed's policy", () => {
     expect(named(control.decide(job))).toEqual(["REQUIRE_APPROVAL", "require-approval-prod-write"]);
   });
 });
+
+/** What a rule asks for that says nothing more. */
+const ONE_HUMAN = { quorum: 1, kinds: ["human"], allowSelf: false, confirmView: false };
 
 const LADDER = `
   - { id: allow, match: { topics: ["**"] }, decision: allow }
@@ -97,8 +102,8 @@ describe("most_restrictive", () => {
     expect(decision.constraints).toEqual({ maxRuntimeSec: 5, network: { allow: [["a.example", "b.example"], []] } });
     expect(decision.obligations).toEqual({
       approvals: [
-        { ruleId: "hold", quorum: 1 },
-        { ruleId: "hold-too", quorum: 1 },
+        { ruleId: "hold", ...ONE_HUMAN },
+        { ruleId: "hold-too", ...ONE_HUMAN },
       ],
       limits: [LIMIT],
       pools: [{ ruleId: "constrain", maxConcurrent: 2 }],
@@ -131,7 +136,7 @@ describe("default: require_approval", () => {
       ruleId: "@default",
       reason: "no rule permits this job, and the policy's default asks for approval",
       matched: ["limit"],
-      obligations: { approvals: [{ ruleId: "@default", quorum: 1 }], limits: [LIMIT] },
+      obligations: { approvals: [{ ruleId: "@default", ...ONE_HUMAN }], limits: [LIMIT] },
     });
   });
 
@@ -249,9 +254,9 @@ describe("outputs", () => {
     expect(load(rules, "output_default: none\n").decide({ topic: "y" }).obligations.outputs).toEqual([]);
   });
 
-  test("a declared tag brings an output rule into force also under restrict_only", () => {
+  test("a declared tag brings an output rule into force also under restrict_only, beside the default and not for it", () => {
     const decision = decideAdmitted(load(outputs), admitted({ topic: "y", riskTags: ["o"] }), [], "restrict_only");
-    expect(decision.obligations.outputs.map((rule) => rule.ruleId)).toEqual(["o2"]);
+    expect(decision.obligations.outputs.map((rule) => rule.ruleId)).toEqual(["o2", "@output_default"]);
   });
 });
 
@@ -268,7 +273,12 @@ describe("jobs that nobody admitted", () => {
       new Proxy({ topic: "x" }, { ownKeys: trap, getOwnPropertyDescriptor: trap }),
       "a job must be a plain object",
     ],
-    ["a getter", Object.defineProperty({}, "topic", { get: trap }), "a job must be a plain object"],
+    ["a getter", Object.defineProperty({}, "topic", { get: trap, enumerable: true }), "a job must be a plain object"],
+    [
+      "a property that cannot be listed",
+      Object.defineProperty({}, "topic", { value: "x" }),
+      "`topic` must be dot-separated segments of letters, digits and _:@%~+-",
+    ],
     ["no topic", {}, "`topic` must be dot-separated segments of letters, digits and _:@%~+-"],
     ["an empty segment", { topic: "a..b" }, "`topic` must be dot-separated segments of letters, digits and _:@%~+-"],
     [

@@ -18,8 +18,8 @@ describe("the snapshot", () => {
 
   test("is the digest of the normalised document under the engine's semantics version", () => {
     const { document, snapshot: made } = compilePolicy({ yaml: YAML });
-    expect(made).toBe(digest("policy", canonicalize({ engine: 1, document })));
-    expect(made).toBe("dcdab49c24d133e5d5f4d29394409ea29556a92aac949f55e7653a875fe3b997");
+    expect(made).toBe(digest("policy", canonicalize({ engine: 2, document })));
+    expect(made).toBe("f92d9db31cdb92ccb3216afee1d0607957b95843b35da1f441ad8fc06de66320");
   });
 
   test("does not change with comments, layout, order of keys, shorthands or spelt-out defaults", () => {
@@ -87,7 +87,15 @@ describe("a compiled policy", () => {
     const theirs = copy.compilePolicy({ yaml: YAML });
     expect(isPolicy(theirs)).toBe(true);
     expect(decideAdmitted(theirs, admitted({ topic: "job.mcp-bridge.read.x" }), [], "trusted").type).toBe("ALLOW");
-    expect(Object.keys(theirs)).toEqual(["snapshot", "sourceHash", "document", "ruleIds", "decide"]);
+    expect(Object.keys(theirs)).toEqual([
+      "snapshot",
+      "sourceHash",
+      "document",
+      "ruleIds",
+      "approvals",
+      "decide",
+      "explain",
+    ]);
   });
 
   test.each([

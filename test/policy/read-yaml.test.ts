@@ -65,7 +65,7 @@ describe("what YAML must not do in a policy", () => {
       {
         code: "key_unknown",
         message: "unknown key `1`",
-        help: "use `version`, `combining`, `default`, `rules`, `outputs` or `output_default`",
+        help: "use `version`, `combining`, `default`, `imports`, `tags`, `tiers`, `queue`, `approvals`, `rules`, `outputs` or `output_default`",
         path: "/1",
         line: 7,
         column: 1,

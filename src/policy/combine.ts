@@ -1,0 +1,146 @@
+import { deepFreeze } from "../job/freeze.js";
+import { nearest } from "../nearest.js";
+import type { ApprovalRequirement, Constraints, Decision, DecisionType, Obligations, OutputRule } from "../outcome.js";
+import { type Engine, type Rule, readApproval } from "./compile.js";
+import { ERRS, PERMITS, type Reach } from "./match.js";
+import { meet } from "./meet.js";
+import type { View } from "./view.js";
+
+/** A rule that matched, and how far. */
+export interface Match {
+  readonly rule: Rule;
+  readonly reached: Reach;
+}
+
+/** What gives a decision its type, rule id and reason. */
+interface Named {
+  readonly type: DecisionType;
+  readonly id: string;
+  readonly reason: string;
+}
+
+type Bound = Omit<Obligations, "outputs">;
+
+const NOTHING: Bound = { approvals: [], limits: [], pools: [] };
+
+/**
+ * What the matching rules say together. One function for both ways of combining: `first_match` only looks at fewer
+ * rules, of which a refusal, a permission or an error can be no other than the last.
+ */
+export function combine(engine: Engine, matches: readonly Match[], outputs: readonly OutputRule[]): Decision {
+  const decide = (named: Named, constraints: Constraints, bound: Bound): Decision => ({
+    type: named.type,
+    ruleId: named.id,
+    reason: named.reason,
+    snapshot: engine.snapshot,
+    matched: matches.map(({ rule }) => rule.id),
+    erred: matches.filter(({ reached }) => reached === ERRS).map(({ rule }) => rule.id),
+    constraints,
+    obligations: { ...bound, outputs },
+    remediations: matches.flatMap(({ rule }) => rule.remediations),
+  });
+  const permitted = matches.some(({ rule, reached }) => reached === PERMITS && isGrant(rule));
+  const deniedByDefault = !permitted && engine.default === "deny";
+  const refused = refusalOf(engine, matches, deniedByDefault);
+  if (refused !== undefined) return decide(refused, {}, NOTHING);
+  if (deniedByDefault) return decide(DENIED_BY_DEFAULT, {}, NOTHING);
+
+  const rules = matches.map(({ rule }) => rule);
+  const constraints = rules.reduce<Constraints>((met, rule) => meet(met, rule.constraints), {});
+  const bound: Bound = {
+    approvals: [...(permitted ? [] : [HELD_BY_DEFAULT.approval]), ...present(rules.map((rule) => rule.approval))],
+    limits: present(rules.map((rule) => rule.limit)),
+    pools: present(rules.map((rule) => rule.pool)),
+  };
+  if (!permitted) return decide(HELD_BY_DEFAULT, constraints, bound);
+  // One of these is there: something permits, and nothing refuses.
+  const named = ["REQUIRE_APPROVAL", "ALLOW_WITH_CONSTRAINTS", "ALLOW"].flatMap((type) => ofType(matches, type))[0];
+  return decide(namedBy(named as Match), constraints, bound);
+}
+
+/**
+ * The refusal of the most severe kind, the first of its kind in the file. A throttle that only may match does not take
+ * the place of a default that denies: else an error would make the answer milder.
+ */
+function refusalOf(engine: Engine, matches: readonly Match[], deniedByDefault: boolean): Named | undefined {
+  const last = matches.at(-1);
+  if (engine.combining === "first_match" && last?.reached === ERRS) return { ...namedBy(last), type: "DENY" };
+  const throttles = ofType(matches, "THROTTLE").filter(({ rule }) => rule.limit === null);
+  const refused =
+    ofType(matches, "DENY")[0] ?? throttles.find(({ reached }) => reached === PERMITS || !deniedByDefault);
+  return refused === undefined ? undefined : namedBy(refused);
+}
+
+/** A rule that names a decision because its condition could not be told says that, too. */
+function namedBy({ rule, reached }: Match): Named {
+  if (reached !== ERRS) return rule;
+  return {
+    type: rule.type,
+    id: rule.id,
+    reason: `a condition could not be told: ${rule.reason}`,
+  };
+}
+
+function ofType(matches: readonly Match[], type: string): readonly Match[] {
+  return matches.filter(({ rule }) => rule.type === type);
+}
+
+function isGrant(rule: Rule): boolean {
+  return rule.type !== "DENY" && rule.type !== "THROTTLE";
+}
+
+function present<T>(list: readonly (T | null)[]): readonly T[] {
+  return list.filter((item) => item !== null);
+}
+
+const DENIED_BY_DEFAULT: Named = { type: "DENY", id: "@default", reason: "no rule permits this job" };
+
+const HELD_BY_DEFAULT: Named & { readonly approval: ApprovalRequirement } = {
+  type: "REQUIRE_APPROVAL",
+  id: "@default",
+  reason: "no rule permits this job, and the policy's default asks for approval",
+  approval: readApproval("@default", {}),
+};
+
+/**
+ * A job whose tags the policy does not take: one outside its vocabulary, or not exactly one tier. Null when they are
+ * taken. A tier that only the job declares counts against it and never for it, where declared tags are not trusted.
+ */
+export function refuseTags(engine: Engine, view: View): Decision | null {
+  const { vocabulary, tiers } = engine;
+  const stray = vocabulary === null ? undefined : view.tags.find((tag) => !vocabulary.has(tag));
+  if (vocabulary !== null && stray !== undefined) {
+    const meant = nearest(stray, vocabulary);
+    const hint = meant === undefined ? "" : ` (did you mean \`${meant}\`?)`;
+    return refuse(engine, "@tags", `the tag \`${stray}\` is not in the policy's vocabulary${hint}`);
+  }
+  if (tiers === null) return null;
+  const carried = view.tags.filter((tag) => tiers.has(tag));
+  const trusted = view.trustedTags.filter((tag) => tiers.has(tag));
+  if (carried.length === 1 && trusted.length === 1) return null;
+  const had = carried.length === 1 ? `only declares \`${carried[0]}\`` : `carries ${carried.length} of them`;
+  return refuse(
+    engine,
+    "@tiers",
+    `a job must carry exactly one of the policy's ${tiers.size} tiers, and this one ${had}`,
+  );
+}
+
+/** A job that no policy can be asked about. It is never admitted either, so nothing of it will be inspected. */
+export function refuseMalformed(engine: Engine, reason: string): Decision {
+  return refuse(engine, "@invalid", reason);
+}
+
+function refuse(engine: Pick<Engine, "snapshot" | "outputDefault">, ruleId: string, reason: string): Decision {
+  return deepFreeze<Decision>({
+    type: "DENY",
+    ruleId,
+    reason,
+    snapshot: engine.snapshot,
+    matched: [],
+    erred: [],
+    constraints: {},
+    obligations: { ...NOTHING, outputs: engine.outputDefault },
+    remediations: [],
+  });
+}

@@ -1,0 +1,90 @@
+import type { MatchDocument, MatchKeys, TagsDocument } from "./document.js";
+import { compileMatch, compileTopics, isEmptyList, MISSES, reach } from "./match.js";
+import { quoted } from "./source.js";
+import type { View } from "./view.js";
+
+/** A key of a match block that does not hold for a job. */
+export interface Failure {
+  /** As in the document; of labels with the name, `labels.env`. */
+  readonly key: string;
+  readonly wanted: string;
+  readonly had: string;
+}
+
+/** In this order a rule is asked, and a failure reported. */
+const ORDER = [
+  ...(["topics", "tenants", "actors", "actor_types", "capabilities", "requires", "labels", "risk_tags"] as const),
+  ...(["unless", "when"] as const),
+];
+
+/** Every key of a match block that keeps it from matching, each asked on its own by the engine's own tests. */
+export function failuresOf(match: MatchDocument, view: View): readonly Failure[] {
+  return ORDER.flatMap((key) => {
+    if (match[key] === undefined) return [];
+    if (key === "labels") return labelFailures(match, view);
+    return holds({ [key]: match[key] }, view) ? [] : [{ key, ...describe(key, match, view) }];
+  });
+}
+
+function holds(match: MatchDocument, view: View): boolean {
+  if (match.topics !== undefined && !compileTopics(match.topics)(view.topic)) return false;
+  return reach(compileMatch(match), view) !== MISSES;
+}
+
+function labelFailures(match: MatchDocument, view: View): readonly Failure[] {
+  return Object.entries(match.labels ?? {}).flatMap(([name, test]) => {
+    if (holds({ labels: { [name]: test } }, view)) return [];
+    const value = Object.hasOwn(view.labels, name) ? quoted(view.labels[name] as string) : "none";
+    return [{ key: `labels.${name}`, wanted: "absent" in test ? "none" : anyOf(test), had: value }];
+  });
+}
+
+function describe(key: Exclude<(typeof ORDER)[number], "labels">, match: MatchKeys, view: View): Omit<Failure, "key"> {
+  const { actor } = view;
+  switch (key) {
+    case "topics":
+      return { wanted: anyOf(match.topics ?? []), had: quoted(view.topic) };
+    case "tenants":
+      return { wanted: anyOf(match.tenants ?? []), had: quoted(view.tenantId) };
+    case "actors":
+      return { wanted: anyOf(match.actors ?? []), had: actor === null ? "no actor" : quoted(actor.id) };
+    case "actor_types":
+      return { wanted: anyOf(match.actor_types ?? []), had: actor === null ? "no actor" : quoted(actor.type) };
+    case "capabilities":
+      return {
+        wanted: anyOf(match.capabilities ?? []),
+        had: view.capability === null ? "none" : quoted(view.capability),
+      };
+    case "requires":
+      return { wanted: `all of ${listed(match.requires ?? [])}`, had: listed(view.requires) };
+    case "risk_tags":
+      return { wanted: tagsWanted(match.risk_tags ?? []), had: listed(view.tags) };
+    case "unless":
+      return { wanted: "no match of `unless`", had: "a match" };
+    case "when":
+      return { wanted: quoted(match.when ?? ""), had: "false" };
+  }
+}
+
+function tagsWanted(tags: readonly [] | TagsDocument): string {
+  if (isEmptyList(tags)) return "no tags";
+  const parts = [
+    tags.any === undefined ? [] : [anyOf(tags.any)],
+    tags.all === undefined ? [] : [`all of ${listed(tags.all)}`],
+    tags.none === undefined ? [] : [`none of ${listed(tags.none)}`],
+  ];
+  return parts.flat().join(" and ");
+}
+
+function anyOf(items: readonly string[]): string {
+  return items.length === 1 ? listed(items) : `any of ${listed(items)}`;
+}
+
+/** Items that are written out. */
+const MAX_SHOWN = 8;
+
+function listed(items: readonly string[]): string {
+  if (items.length === 0) return "none";
+  const shown = items.slice(0, MAX_SHOWN).map(quoted).join(", ");
+  return items.length > MAX_SHOWN ? `${shown} and ${items.length - MAX_SHOWN} more` : shown;
+}
