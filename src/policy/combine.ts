@@ -73,11 +73,12 @@ function refusalOf(engine: Engine, matches: readonly Match[], deniedByDefault: b
 
 /** A rule that names a decision because its condition could not be told says that, too. */
 function namedBy({ rule, reached }: Match): Named {
-  if (reached !== ERRS) return rule;
+  const reason = rule.reason ?? `rule \`${rule.id}\` matched`;
+  if (reached !== ERRS) return { type: rule.type, id: rule.id, reason };
   return {
     type: rule.type,
     id: rule.id,
-    reason: `a condition could not be told: ${rule.reason}`,
+    reason: `a condition could not be told: ${reason}`,
   };
 }
 

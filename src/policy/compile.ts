@@ -1,3 +1,4 @@
+import { HASHED } from "../job/fields.js";
 import { deepFreeze } from "../job/freeze.js";
 import type {
   ApprovalRequirement,
@@ -36,12 +37,15 @@ export interface Engine {
   readonly outputIndex: RuleIndex;
   /** What is looked for where no output rule is sure to match. */
   readonly outputDefault: readonly OutputRule[];
+  /** Fields of a job that any rule looks at. */
+  readonly fields: ReadonlySet<string>;
 }
 
 export interface Rule {
   readonly id: string;
   readonly type: DecisionType;
-  readonly reason: string;
+  /** Its own words; null where it has none. */
+  readonly reason: string | null;
   readonly test: Test;
   readonly constraints: Constraints;
   readonly approval: ApprovalRequirement | null;
@@ -71,31 +75,52 @@ export function compile(document: PolicyDocument, snapshot: string): Engine {
       rule: deepFreeze<OutputRule>({ ruleId: id, detect: unique(detect), action }),
     })),
     outputIndex: createRuleIndex(outputs.map((output) => output.match)),
+    fields: fieldsOf(document),
     outputDefault: deepFreeze<OutputRule[]>(
       document.output_default === "none" ? [] : [{ ruleId: "@output_default", detect: ["secrets"], action: "redact" }],
     ),
   };
 }
 
+const UNCONSTRAINED: Constraints = Object.freeze({});
+const NO_REMEDIATIONS: readonly Remediation[] = Object.freeze([]);
+
+/** Which field of a job each key of a match block looks at. */
+const FIELD_OF: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
+  ["topics", ["topic"]],
+  ["risk_tags", ["riskTags"]],
+  ["tenants", ["tenantId"]],
+  ["actors", ["actor"]],
+  ["actor_types", ["actor"]],
+  ["capabilities", ["capability"]],
+  ["requires", ["requires"]],
+  ["labels", ["labels"]],
+  // A condition may look at any.
+  ["when", HASHED],
+]);
+
+function fieldsOf({ rules, outputs = [], tags, tiers }: PolicyDocument): ReadonlySet<string> {
+  const blocks = [...rules, ...outputs].flatMap(({ match }) => [match, match.unless ?? {}]);
+  const keys = new Set(blocks.flatMap((block) => Object.keys(block)));
+  if (tags !== undefined || tiers !== undefined) keys.add("risk_tags");
+  return new Set(["topic", ...[...keys].flatMap((key) => FIELD_OF.get(key) ?? [])]);
+}
+
 function compileRule(rule: RuleDocument): Rule {
-  const { id, decision, reason, approval = {}, throttle, constraints = {}, remediations = [] } = rule;
-  const { max_concurrent: maxConcurrent } = constraints;
-  const parts = {
-    constraints: meet(readConstraints(constraints), {}),
+  const { id, decision, reason, approval = {}, throttle, constraints, remediations } = rule;
+  const maxConcurrent = constraints?.max_concurrent;
+  // What is written here goes into decisions as it is, and those are frozen with all they hold.
+  return {
+    id,
+    type: decision.toUpperCase() as DecisionType,
+    reason: reason ?? null,
+    test: compileMatch(rule.match),
+    constraints: constraints === undefined ? UNCONSTRAINED : meet(readConstraints(constraints), {}),
     approval: decision === "require_approval" ? readApproval(id, approval) : null,
     limit: throttle === undefined ? null : readLimit(id, reason, throttle),
     pool: maxConcurrent === undefined ? null : { ruleId: id, maxConcurrent },
-    remediations: remediations.map((remediation) => readRemediation(id, remediation)),
+    remediations: remediations?.map((item) => readRemediation(id, item)) ?? NO_REMEDIATIONS,
   };
-  // These go into decisions as they are.
-  deepFreeze(parts);
-  return Object.freeze({
-    id,
-    type: decision.toUpperCase() as DecisionType,
-    reason: reason ?? `rule \`${id}\` matched`,
-    test: compileMatch(rule.match),
-    ...parts,
-  });
 }
 
 /** What a rule asks for that says nothing more: one human who did not ask. */

@@ -30,7 +30,7 @@ export type ReadCondition =
   | { readonly ok: false; readonly problems: readonly ConditionProblem[] };
 
 /** Characters in a condition. */
-export const MAX_CONDITION = 4_096;
+const MAX_CONDITION = 4_096;
 
 /**
  * CEL's grammar, from the library; what the grammar means is ours (`condition/`), since the library has no budget,

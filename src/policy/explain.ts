@@ -111,8 +111,13 @@ function addsOf(rule: Rule, reached: ExplainedRule["reached"], decision: Decisio
     ...(rule.approval === null ? [] : [approvalText(rule.approval)]),
     ...(rule.limit === null ? [] : [limitText(rule.limit)]),
     ...(rule.pool === null ? [] : [`at most ${rule.pool.maxConcurrent} at a time`]),
-    ...Object.entries(rule.constraints).map(([key, value]) => `limits ${key} to ${JSON.stringify(value)}`),
+    ...Object.entries(rule.constraints).map(([key, value]) => `limits ${written(key)} to ${JSON.stringify(value)}`),
   ];
+}
+
+/** A name as policies spell it. */
+function written(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function approvalText({ quorum, kinds, roles, allowSelf }: ApprovalRequirement): string {

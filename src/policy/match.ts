@@ -5,16 +5,12 @@ import { createTopicTrie } from "./topic-trie.js";
 import { conditionJobOf, type View } from "./view.js";
 
 /** A match block made ready, but for the topics of the block itself, which the index looks at. */
-export interface Test {
-  readonly keys: Keys;
-  readonly when: Condition | null;
+export interface Test extends Keys {
   readonly unless: Unless | null;
 }
 
-interface Unless {
+interface Unless extends Keys {
   readonly topics: TopicTest | null;
-  readonly keys: Keys;
-  readonly when: Condition | null;
 }
 
 /** Does a topic match? */
@@ -28,9 +24,10 @@ interface Keys {
   readonly capabilities: ReadonlySet<string> | null;
   readonly requires: readonly string[] | null;
   readonly labels: readonly LabelTest[] | null;
+  readonly when: Condition | null;
 }
 
-type TagTest = { readonly empty: true } | ({ readonly empty: false } & TagsDocument);
+type TagTest = readonly [] | TagsDocument;
 /** `globs` null: the label must be absent. */
 type LabelTest = { readonly name: string; readonly globs: readonly Glob[] | null };
 
@@ -47,30 +44,26 @@ export const ERRS = 3;
 
 /** The document MUST have been checked: a pattern or condition that cannot be read is a bug here. */
 export function compileMatch(match: MatchDocument): Test {
-  const { unless } = match;
-  return {
-    keys: compileKeys(match),
-    when: compileWhen(match.when),
-    unless:
-      unless === undefined
-        ? null
-        : {
-            topics: unless.topics === undefined ? null : compileTopics(unless.topics),
-            keys: compileKeys(unless),
-            when: compileWhen(unless.when),
-          },
-  };
+  // Written out rather than spread: ten thousand of these are kept, and each is half as large so.
+  const { tags, tenants, actors, actorTypes, capabilities, requires, labels, when } = compileKeys(match);
+  const unless = match.unless === undefined ? null : compileUnless(match.unless);
+  return { tags, tenants, actors, actorTypes, capabilities, requires, labels, when, unless };
+}
+
+function compileUnless(unless: MatchKeys): Unless {
+  return { ...compileKeys(unless), topics: unless.topics === undefined ? null : compileTopics(unless.topics) };
 }
 
 function compileKeys(match: MatchKeys): Keys {
   return {
-    tags: match.risk_tags === undefined ? null : compileTags(match.risk_tags),
+    tags: match.risk_tags ?? null,
     tenants: setOf(match.tenants),
     actors: match.actors === undefined ? null : globsOf(match.actors, ACTOR_CHARACTER),
     actorTypes: setOf(match.actor_types),
     capabilities: setOf(match.capabilities),
     requires: match.requires ?? null,
     labels: match.labels === undefined ? null : Object.entries(match.labels).map(compileLabel),
+    when: match.when === undefined ? null : compileWhen(match.when),
   };
 }
 
@@ -81,18 +74,13 @@ export function compileTopics(patterns: readonly string[]): TopicTest {
   return (topic) => trie.find(topic).length > 0;
 }
 
-function compileWhen(source: string | undefined): Condition | null {
-  if (source === undefined) return null;
+function compileWhen(source: string): Condition {
   const compiled = compileCondition(source);
   if (!compiled.ok) throw new Error(`unchecked condition: ${compiled.problems[0]?.message ?? ""}`);
   return compiled.condition;
 }
 
-function compileTags(tags: readonly [] | TagsDocument): TagTest {
-  return isEmptyList(tags) ? { empty: true } : { empty: false, ...tags };
-}
-
-export function isEmptyList(tags: readonly [] | TagsDocument): tags is readonly [] {
+export function isEmptyList(tags: TagTest): tags is readonly [] {
   return Array.isArray(tags);
 }
 
@@ -117,7 +105,7 @@ function setOf(list: readonly string[] | undefined): ReadonlySet<string> | null 
  * ends it; what only may except it leaves the restriction.
  */
 export function reach(test: Test, view: View): Reach {
-  const own = reachKeys(test.keys, view);
+  const own = reachKeys(test, view);
   if (own === MISSES) return MISSES;
   const { unless, when } = test;
   if (unless === null && when === null) return own;
@@ -131,7 +119,7 @@ export function reach(test: Test, view: View): Reach {
 
 function reachUnless(unless: Unless, view: View): Reach {
   if (unless.topics !== null && !unless.topics(view.topic)) return MISSES;
-  const own = reachKeys(unless.keys, view);
+  const own = reachKeys(unless, view);
   if (own === MISSES || unless.when === null) return own;
   const held = reachCondition(unless.when, view);
   if (held === MISSES || held === ERRS) return held;
@@ -183,7 +171,7 @@ function reachKeys(keys: Keys, view: View): Reach {
 
 /** `present` is asked for what must be there, `absent` for what must not. */
 function tagsHold(test: TagTest, present: readonly string[], absent: readonly string[]): boolean {
-  if (test.empty) return absent.length === 0;
+  if (isEmptyList(test)) return absent.length === 0;
   if (test.any !== undefined && !someIn(test.any, present)) return false;
   if (test.all !== undefined && !allIn(test.all, present)) return false;
   return test.none === undefined || !someIn(test.none, absent);

@@ -1,11 +1,13 @@
 import { types } from "node:util";
 import { PolicyError, type PolicyIssue } from "../errors.js";
+import { deepFreeze } from "../job/freeze.js";
 import type { AdmittedJob, DecidableJob } from "../job/job.js";
 import { nearest } from "../nearest.js";
 import type { Decision, JsonObject } from "../outcome.js";
 import { refuseMalformed } from "./combine.js";
 import { compile } from "./compile.js";
 import { createDecide } from "./decide.js";
+import type { PolicyDocument } from "./document.js";
 import { type Explanation, explain, explainRefusal } from "./explain.js";
 import { importsOf, type Linked, link, type PolicyFile } from "./link.js";
 import { readDocument } from "./read-document.js";
@@ -30,8 +32,8 @@ export interface Policy {
   readonly approvals: ApprovalSpans;
   /**
    * What this policy says of a job, all declared tags trusted. For trusted callers and tests: the gate's own `decide`
-   * admits the job first. Never throws: a job that could not be admitted for a field that policies look at, or for
-   * one that does not exist, is denied under the rule id `@invalid`.
+   * admits the job first. Never throws: a job that could not be admitted for a field that this policy looks at, or for
+   * one that does not exist, is denied under the rule id `@invalid`; what no rule looks at is not read.
    */
   readonly decide: (job: DecidableJob) => Decision;
   /** Why {@link Policy.decide} says what it says: walks all rules, so it costs what they are many. Never throws. */
@@ -99,19 +101,23 @@ export function compileFiles(main: PolicyFile): Policy {
 
 function createPolicy({ document, sourceHash }: Linked): Policy {
   const engine = compile(document, snapshotOf(document));
+  const read = keepAsText(document);
   const decide = createDecide(engine);
+  const asking = { fields: engine.fields, knows: engine.index.knows };
   const internals: Internals = {
     decideAdmitted: (job, derivedTags, declaredTags) => decide(viewAdmitted(job, derivedTags, declaredTags)),
     explainAdmitted: (job, derivedTags, declaredTags) => {
       const view = viewAdmitted(job, derivedTags, declaredTags);
-      return explain(engine, document, view, decide(view));
+      return explain(engine, read(), view, decide(view));
     },
   };
   const { expires_in_sec, use_within_sec, rejection_stands_sec } = document.approvals;
   const policy: Policy = {
     snapshot: engine.snapshot,
     sourceHash,
-    document: document as unknown as JsonObject,
+    get document() {
+      return read() as unknown as JsonObject;
+    },
     ruleIds: Object.freeze(document.rules.map((rule) => rule.id)),
     approvals: Object.freeze({
       expiresInSec: expires_in_sec,
@@ -119,17 +125,30 @@ function createPolicy({ document, sourceHash }: Linked): Policy {
       rejectionStandsSec: rejection_stands_sec,
     }),
     decide: (job) => {
-      const view = viewUnknown(job, engine.index.knows);
+      const view = viewUnknown(job, asking);
       return "malformed" in view ? refuseMalformed(engine, view.malformed) : decide(view);
     },
     explain: (job) => {
-      const view = viewUnknown(job, engine.index.knows);
+      const view = viewUnknown(job, asking);
       if ("malformed" in view) return explainRefusal(refuseMalformed(engine, view.malformed));
-      return explain(engine, document, view, decide(view));
+      return explain(engine, read(), view, decide(view));
     },
   };
   Object.defineProperty(policy, INTERNALS, { value: Object.freeze(internals) });
   return Object.freeze(policy);
+}
+
+/**
+ * Ten thousand rules are five times as large as data as they are as text, and a policy that only decides never asks for
+ * them again: the document is made anew when somebody first does.
+ */
+function keepAsText(document: PolicyDocument): () => PolicyDocument {
+  const text = JSON.stringify(document);
+  let made: PolicyDocument | null = null;
+  return () => {
+    made ??= deepFreeze(JSON.parse(text) as PolicyDocument);
+    return made;
+  };
 }
 
 /** True for a compiled policy, also one that another copy of this package made. */

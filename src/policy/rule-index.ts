@@ -1,7 +1,7 @@
 import type { MatchDocument, MatchKeys } from "./document.js";
 import { createDrawers, type Drawers, type Filed, openDrawers } from "./drawers.js";
 import { createMemo } from "./memo.js";
-import { createTopicTrie } from "./topic-trie.js";
+import { createTopicTrie, type TopicTrie } from "./topic-trie.js";
 import type { View } from "./view.js";
 
 /** Finds the few rules that can match a job without looking at the others. */
@@ -24,36 +24,15 @@ interface Shelf {
 const MAX_TOPICS = 2_048;
 
 export function createRuleIndex(matches: readonly MatchDocument[]): RuleIndex {
-  const keysOf = (rule: number): MatchKeys => matches[rule] as MatchDocument;
-  const topics = createTopicTrie<number>();
-  const anywhere: number[] = [];
-  matches.forEach((match, rule) => {
-    // A list that holds `**` leaves no topic out.
-    if (match.topics === undefined || match.topics.includes("**")) anywhere.push(rule);
-    else for (const pattern of match.topics) topics.add(pattern, rule);
-  });
-  const general = createDrawers(anywhere, keysOf);
-  const drawers = new Map(topics.lists().map((rules) => [rules, createDrawers(rules, keysOf)]));
-  // Most topics lead to one list, or none: those shelves stand ready.
-  const bare = shelve([general]);
-  const single = new Map([...drawers].map(([rules, drawer]) => [rules, shelve([general, drawer])]));
+  const filing = fileRules(matches);
   const shelves = createMemo<Shelf>(MAX_TOPICS);
-
-  const find = (topic: string): Shelf => {
-    const lists = topics.find(topic);
-    const [only] = lists;
-    if (only === undefined) return bare;
-    if (lists.length === 1) return single.get(only) as Shelf;
-    return shelve([general, ...lists.map((rules) => drawers.get(rules) as Drawers)]);
-  };
   const shelfOf = (topic: string): Shelf => {
     const known = shelves.get(topic);
     if (known !== undefined) return known;
-    const shelf = find(topic);
+    const shelf = shelve(filing, filing.topics.find(topic));
     shelves.put(topic, shelf);
     return shelf;
   };
-
   return {
     candidates(view) {
       const { always, filed } = shelfOf(view.topic);
@@ -67,11 +46,48 @@ export function createRuleIndex(matches: readonly MatchDocument[]): RuleIndex {
   };
 }
 
-function shelve(drawers: readonly Drawers[]): Shelf {
-  return {
-    always: ordered(drawers.flatMap((drawer) => drawer.always)),
-    filed: drawers.flatMap((drawer) => drawer.filed ?? []),
-  };
+/** All rules in their places. Holds nothing of the document: of that only what tests need is kept. */
+interface Filing {
+  readonly topics: TopicTrie<number>;
+  /** Rules that leave no topic out. */
+  readonly general: readonly number[];
+  readonly generally: readonly Filed[];
+  /** Lists of the trie that are so long that they are filed themselves. */
+  readonly long: ReadonlyMap<readonly number[], Drawers>;
+}
+
+function fileRules(matches: readonly MatchDocument[]): Filing {
+  const keysOf = (rule: number): MatchKeys => matches[rule] as MatchDocument;
+  const topics = createTopicTrie<number>();
+  const anywhere: number[] = [];
+  matches.forEach((match, rule) => {
+    // A list that holds `**` leaves no topic out.
+    if (match.topics === undefined || match.topics.includes("**")) anywhere.push(rule);
+    else for (const pattern of match.topics) topics.add(pattern, rule);
+  });
+  const general = createDrawers(anywhere, keysOf);
+  const long = new Map<readonly number[], Drawers>();
+  for (const rules of topics.lists()) {
+    const drawers = createDrawers(rules, keysOf);
+    if (drawers.filed !== null) long.set(rules, drawers);
+  }
+  return { topics, general: general.always, generally: general.filed === null ? [] : [general.filed], long };
+}
+
+function shelve({ general, generally, long }: Filing, lists: readonly (readonly number[])[]): Shelf {
+  const [only] = lists;
+  if (only === undefined) return { always: general, filed: generally };
+  if (lists.length === 1 && general.length === 0 && long.get(only) === undefined) {
+    return { always: only, filed: generally };
+  }
+  const always = [...general];
+  let filed = generally;
+  for (const list of lists) {
+    const drawers = long.get(list);
+    for (const rule of drawers === undefined ? list : drawers.always) always.push(rule);
+    if (drawers !== undefined && drawers.filed !== null) filed = [...filed, drawers.filed];
+  }
+  return { always: ordered(always), filed };
 }
 
 /** Ascending and without repeats, in place. Short lists, which nearly all are, are sorted by insertion. */

@@ -7,12 +7,13 @@ export interface TopicTrie<Value> {
   readonly add: (pattern: string, value: Value) => void;
   /** The values of all patterns that match, each list of values once. */
   readonly find: (topic: string) => readonly (readonly Value[])[];
-  /** Every list of values, in no particular order. */
+  /** Every list of values, in no particular order, made as short as they are. Nothing may be added afterwards. */
   readonly lists: () => readonly (readonly Value[])[];
 }
 
 interface Node<Value> {
-  readonly values: Value[];
+  /** Null while there are none: most nodes are only passed through. */
+  values: Value[] | null;
   literals: Map<string, Node<Value>> | null;
   globs: { readonly text: string; readonly glob: Glob; readonly node: Node<Value> }[] | null;
   one: Node<Value> | null;
@@ -22,7 +23,7 @@ interface Node<Value> {
 }
 
 function createNode<Value>(): Node<Value> {
-  return { values: [], literals: null, globs: null, one: null, many: null, entered: 0 };
+  return { values: null, literals: null, globs: null, one: null, many: null, entered: 0 };
 }
 
 export function createTopicTrie<Value>(): TopicTrie<Value> {
@@ -35,6 +36,7 @@ export function createTopicTrie<Value>(): TopicTrie<Value> {
       for (const steps of read.value) {
         let node = root;
         for (const step of steps) node = childFor(node, step);
+        node.values ??= [];
         if (node.values.at(-1) !== value) node.values.push(value);
       }
     },
@@ -42,7 +44,11 @@ export function createTopicTrie<Value>(): TopicTrie<Value> {
     lists() {
       const found: Value[][] = [];
       const visit = (node: Node<Value>): void => {
-        if (node.values.length > 0) found.push(node.values);
+        if (node.values !== null) {
+          // A list that was pushed to keeps room for sixteen more: most are of one.
+          node.values = node.values.slice();
+          found.push(node.values);
+        }
         for (const child of node.literals?.values() ?? []) visit(child);
         for (const child of node.globs ?? []) visit(child.node);
         if (node.one !== null) visit(node.one);
@@ -112,7 +118,7 @@ function collect<Value>(
   let found: (readonly Value[])[] | null = null;
   for (let index = 0; index < count; index += 1) {
     const { values } = nodes[index] as Node<Value>;
-    if (values.length === 0) continue;
+    if (values === null) continue;
     found ??= [...before];
     found.push(values);
   }

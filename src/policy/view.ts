@@ -105,11 +105,19 @@ function readRest(rest: View["rest"]): Record<string, Json | undefined> | null {
 /** A job nobody has admitted, as far as policies look at it: or why there is no such view of it. */
 export type ViewResult = View | { readonly malformed: string };
 
+/** What a policy asks of a job. */
+export interface Asking {
+  /** The fields that any of its rules looks at. Others are not read. */
+  readonly fields: ReadonlySet<string>;
+  /** True for a topic whose grammar was checked before. */
+  readonly knows: (topic: string) => boolean;
+}
+
 /**
- * Reads own enumerable data properties once, with the grammar of `admit`; whatever is not of that grammar is malformed.
- * Total: neither a getter nor a proxy's trap is run, and nothing is thrown. A topic that `knows` accepts was checked.
+ * Reads own enumerable data properties once, with the grammar of `admit`; what is asked for and not of that grammar is
+ * malformed. Total: neither a getter nor a proxy's trap is run, and nothing is thrown.
  */
-export function viewUnknown(job: unknown, knows: (topic: string) => boolean): ViewResult {
+export function viewUnknown(job: unknown, { fields, knows }: Asking): ViewResult {
   if (!isOpen(job)) return malformed("a job must be a plain object");
   let topic: unknown;
   let tenantId: unknown = "default";
@@ -120,6 +128,10 @@ export function viewUnknown(job: unknown, knows: (topic: string) => boolean): Vi
   let tags: readonly string[] | undefined = NONE;
   const rest: { constraints?: unknown; payload?: unknown; resources?: unknown } = {};
   for (const key of Object.keys(job)) {
+    if (!fields.has(key)) {
+      if (!FIELDS.has(key)) return malformed(unknownField(key));
+      continue;
+    }
     const descriptor = Object.getOwnPropertyDescriptor(job, key) as PropertyDescriptor;
     const value: unknown = descriptor.value;
     if (value === undefined) {
@@ -152,9 +164,6 @@ export function viewUnknown(job: unknown, knows: (topic: string) => boolean): Vi
       case "payload":
       case "resources":
         rest[key] = value;
-        break;
-      default:
-        if (!FIELDS.has(key)) return malformed(unknownField(key));
     }
   }
   if (typeof topic !== "string" || !(knows(topic) || isTopic(topic))) {

@@ -51,7 +51,7 @@ const EDGES = /^[\s\u0085]+|[\s\u0085]+$/g;
 
 export type CordumDecision = "DENY" | "THROTTLE" | "REQUIRE_APPROVAL" | "ALLOW_WITH_CONSTRAINTS" | "ALLOW";
 
-export function evaluate(policy: CordumPolicy, job: CordumJob): CordumDecision {
+function evaluate(policy: CordumPolicy, job: CordumJob): CordumDecision {
   if (!job.topic.startsWith("job.")) return "DENY";
   const tenant =
     policy.tenants !== undefined && Object.hasOwn(policy.tenants, job.tenantId)

@@ -261,10 +261,27 @@ describe("outputs", () => {
 });
 
 describe("jobs that nobody admitted", () => {
-  const policy = load('  - { id: all, match: { topics: ["**"] }, decision: allow }\n');
+  // A condition may look at any field, so that all of them are read.
+  const policy = load(`
+  - { id: all, match: { topics: ["**"] }, decision: allow }
+  - { id: asks, match: { topics: [asked], when: has(job.payload.x) }, decision: deny }
+`);
   const trap = (): never => {
     throw new Error("the caller's code was run");
   };
+
+  test("what no rule looks at is not read", () => {
+    const plain = load('  - { id: all, match: { topics: ["**"] }, decision: allow }\n');
+    const job = Object.defineProperty({ topic: "x" }, "labels", { get: trap, enumerable: true });
+    expect(plain.decide(job).ruleId).toBe("all");
+    expect(policy.decide(job).ruleId).toBe("@invalid");
+  });
+
+  test("a payload that is not plain JSON is an error of the condition that looks at it", () => {
+    const payload = { x: 1n } as never;
+    expect(policy.decide({ topic: "asked", payload })).toMatchObject({ type: "DENY", ruleId: "asks", erred: ["asks"] });
+    expect(policy.decide({ topic: "asked", payload: { y: 1 } })).toMatchObject({ type: "ALLOW", erred: [] });
+  });
 
   test.each<[string, unknown, string]>([
     ["no object", null, "a job must be a plain object"],

@@ -40,7 +40,7 @@ export const exactly = (block: Block): Matched => ({ narrow: block, wide: block 
 export const ANYTHING: Matched = exactly({});
 export const NEVER: Matched = { narrow: null, wide: null };
 /** Nothing matches surely, and everything may. */
-export const UNKNOWN: Matched = { narrow: null, wide: {} };
+const UNKNOWN: Matched = { narrow: null, wide: {} };
 
 /** Says that a key was left out, and what that does. */
 export function cannot(message: string, path: Path, { notes, grants }: Around, help?: string): Matched {

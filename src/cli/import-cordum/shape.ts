@@ -40,7 +40,7 @@ export function isUnset(value: Json | undefined): boolean {
 }
 
 /** The keys that Cordum does not have either. */
-export function strayKeys(shape: Shape, known: ReadonlySet<string>): readonly string[] {
+function strayKeys(shape: Shape, known: ReadonlySet<string>): readonly string[] {
   return Object.keys(shape).filter((key) => !known.has(key));
 }
 

@@ -10,7 +10,7 @@ import { compileTypeTest, isTypeTest } from "./type-test.js";
 import { FAILED, fail, isList, isMap, type Value } from "./value.js";
 
 /** Parts that stand inside one another; a chain of one operator is one part. */
-export const MAX_DEPTH = 32;
+const MAX_DEPTH = 32;
 
 /** Parts of a condition. */
 export const MAX_NODES = 500;

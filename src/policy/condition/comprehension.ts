@@ -15,7 +15,7 @@ const COMPREHENSIONS: ReadonlyMap<string, readonly number[]> = new Map([
 ]);
 
 /** Comprehensions in one condition. They do not nest, so that the work adds up and does not multiply. */
-export const MAX_COMPREHENSIONS = 4;
+const MAX_COMPREHENSIONS = 4;
 
 export function isComprehension(name: string): boolean {
   return COMPREHENSIONS.has(name);

@@ -1,0 +1,88 @@
+import { nearest } from "../nearest.js";
+import { quoted } from "../policy/source.js";
+import { CHECK_HELP, check } from "./check.js";
+import { EXPLAIN_HELP, explain } from "./explain.js";
+import { IMPORT_HELP, importPolicy } from "./import.js";
+import { CannotRun, EXIT, type Io, printJson } from "./io.js";
+import { inked, type Line, printLines } from "./print.js";
+import { TEST_HELP, test } from "./test.js";
+import { readVersion } from "./version.js";
+
+interface Command {
+  readonly run: (args: readonly string[], io: Io) => Promise<number>;
+  readonly help: string;
+  readonly summary: string;
+}
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ["check", { run: check, help: CHECK_HELP, summary: "look for what is wrong with a policy" }],
+  ["test", { run: test, help: TEST_HELP, summary: "run the tests of policies" }],
+  ["explain", { run: explain, help: EXPLAIN_HELP, summary: "say why a job gets the answer it gets" }],
+  ["import", { run: importPolicy, help: IMPORT_HELP, summary: "rewrite a policy of another engine" }],
+]);
+
+const HELP = `usage: dispatch-gate COMMAND [options]
+
+${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(9)}${summary}`).join("\n")}
+
+\`dispatch-gate COMMAND --help\` tells more. \`--version\` prints the version.
+Exit: 0 fine, 1 findings, 2 could not run.`;
+
+/** Runs one command line. Never throws: whatever goes wrong is told, and is an exit code of 2. */
+export async function main(args: readonly string[], io: Io): Promise<number> {
+  const [name = "", ...rest] = args;
+  try {
+    if (name === "--help" || name === "-h" || name === "help") return tell(io, HELP);
+    if (name === "--version") return tell(io, await readVersion());
+    const command = COMMANDS.get(name);
+    if (command === undefined) throw unknown(name);
+    return asksForHelp(rest) ? tell(io, command.help) : await command.run(rest, io);
+  } catch (error) {
+    return refuse(io, COMMANDS.has(name) ? name : null, error, args.includes("--json"));
+  }
+}
+
+/** Anywhere before `--`: whoever asks for help may have the rest wrong. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return args.slice(0, end < 0 ? args.length : end).some((arg) => arg === "--help" || arg === "-h");
+}
+
+function tell(io: Io, text: string): number {
+  printLines(
+    io.stdout,
+    io.env,
+    text.split("\n").map((line): Line => [line]),
+  );
+  return EXIT.fine;
+}
+
+function unknown(name: string): CannotRun {
+  if (name === "" || name === "--json")
+    return new CannotRun("command_missing", "a command is missing", `commands: ${[...COMMANDS.keys()].join(", ")}`);
+  const what = name.startsWith("-") ? "option" : "command";
+  const known = what === "option" ? ["--help", "--version"] : [...COMMANDS.keys()];
+  const meant = nearest(name, known);
+  const help = meant === undefined ? `${what}s: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
+  return new CannotRun(`${what}_unknown`, `unknown ${what} ${quoted(name)}`, help);
+}
+
+function refuse(io: Io, command: string | null, error: unknown, json: boolean): number {
+  const { code, message, help } = error instanceof CannotRun ? error : unexpected(error);
+  if (json) {
+    printJson(io, { command, ok: false, error: { code, message, ...(help === undefined ? {} : { help }) } });
+    return EXIT.cannot;
+  }
+  const told: readonly Line[] = help === undefined ? [] : [["  ", inked("note", "help"), `: ${help}`]];
+  printLines(io.stderr, io.env, [
+    [inked("strong", "dispatch-gate"), ": ", inked("bad", "error"), `: ${message}`],
+    ...told,
+  ]);
+  return EXIT.cannot;
+}
+
+/** A mistake of ours must not look like a finding. */
+function unexpected(error: unknown): CannotRun {
+  const message = error instanceof Error ? error.message : String(error);
+  return new CannotRun("internal_error", `this is a mistake of dispatch-gate: ${message}`, "please report it");
+}

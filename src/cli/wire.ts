@@ -1,0 +1,34 @@
+import type { PolicyIssue } from "../errors.js";
+import type { Json, JsonObject } from "../outcome.js";
+
+/** Fields whose keys are the caller's own: they are handed on as they are. */
+const CALLERS: ReadonlySet<string> = new Set(["labels", "addLabels", "payload", "annotations"]);
+
+/** A value of ours as JSON: keys in `snake_case`, absent ones left out. The caller's own keys stay as they are. */
+export function toWire(value: unknown): Json {
+  if (Array.isArray(value)) return value.map(toWire);
+  if (value instanceof Map) return toWire(Object.fromEntries(value));
+  if (typeof value !== "object" || value === null) return value as Json;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(
+    entries.map(([key, item]) => [snake(key), CALLERS.has(key) ? (item as Json) : toWire(item)]),
+  );
+}
+
+/** `maxRuntimeSec` as `max_runtime_sec`. */
+function snake(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** A problem of a file, with the file it stands in. */
+export function issueJson(issue: PolicyIssue, file: string): JsonObject {
+  const { code, message, help, path, line, column } = issue;
+  return {
+    code,
+    message,
+    ...(help === undefined ? {} : { help }),
+    file,
+    path,
+    ...(line === undefined ? {} : { line, column: column ?? 1 }),
+  };
+}

@@ -1,0 +1,77 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createGate } from "dispatch-gate";
+import { describe, expect, test } from "vitest";
+import type { Json } from "../../src/outcome.js";
+import { folderOf, run, runJson } from "./run-command.js";
+
+const DOCS = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
+const SEED = readFileSync(new URL("../../examples/governance-policy.yaml", import.meta.url), "utf8");
+const FIRST_MATCH = SEED.replace("version: v1\n", "version: v1\ncombining: first_match\n");
+
+/** What stands under these is a job's, a decision's or a policy's own, documented elsewhere. */
+const ELSEWHERE = new Set(["job", "decision", "expected", "actual"]);
+
+function keysOf(value: Json): readonly string[] {
+  if (Array.isArray(value)) return value.flatMap(keysOf);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => [key, ...(ELSEWHERE.has(key) ? [] : keysOf(item))]);
+}
+
+function blocks(language: string): readonly string[] {
+  return [...DOCS.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(([, text = ""]) => text);
+}
+
+describe("docs/cli.md", () => {
+  test("names every key of every document", async () => {
+    const suite = blocks("yaml")[0] ?? "";
+    const cwd = folderOf({
+      "governance-policy.yaml": FIRST_MATCH,
+      "bad.yaml": "version: v2\n",
+      "a.test.yaml": suite,
+      "b.test.yaml": suite.replace("decision:", "decison:"),
+      "c.test.yaml": suite.replace("rule: require", "rule: requires"),
+      "cordum.yaml": "rules:\n  - { id: a, match: { topics: [b], what: c }, decision: allow }\n",
+    });
+    const gate = await createGate({
+      policy: join(cwd, "governance-policy.yaml"),
+      store: join(cwd, "gate.db"),
+      dispatch: () => 1,
+    });
+    await gate.evaluateAndDispatch({ topic: "job.mcp-bridge.read.x" });
+    await gate.close();
+    const job = JSON.stringify({ topic: "job.agent.exec.x", risk_tags: ["medium"] });
+    const runs = [
+      await runJson({ cwd }, "check", "governance-policy.yaml", "--against", "gate.db"),
+      await runJson({ cwd }, "check", "bad.yaml"),
+      await runJson({ cwd }, "check", "missing.yaml"),
+      await runJson({ cwd }, "test"),
+      await runJson({ cwd }, "explain", "governance-policy.yaml", "--job", job),
+      await runJson({ cwd }, "import", "--from", "cordum", "cordum.yaml"),
+    ];
+    const keys = new Set(runs.flatMap(({ document }) => keysOf(document)));
+    expect(keys.size).toBeGreaterThan(60);
+    const words = new Set(DOCS.match(/[a-z_]+/g));
+    expect([...keys].filter((key) => !words.has(key))).toEqual([]);
+    for (const { code, document } of runs) expect(document.ok).toBe(code === 0);
+  });
+
+  test("shows the suite and the finding as they are", async () => {
+    const cwd = folderOf({ "governance-policy.yaml": SEED, "a.test.yaml": blocks("yaml")[0] ?? "" });
+    expect((await run({ cwd }, "test")).out).toContain("  ok      production writes wait for a person\n");
+    const first = folderOf({ "governance-policy.yaml": FIRST_MATCH });
+    const { out } = await run({ cwd: first }, "check", "governance-policy.yaml");
+    const [shown = ""] = blocks("").filter((block) => block.startsWith("$ dispatch-gate check"));
+    expect(shown).not.toBe("");
+    expect(out).toContain(shown.slice(shown.indexOf("\n") + 1));
+  });
+
+  test("gives each command with the options that its help has", async () => {
+    for (const command of ["check", "test", "explain", "import"]) {
+      const line = DOCS.split("\n").find((one) => one.startsWith(`dispatch-gate ${command} `)) ?? "";
+      const { out } = await run({ cwd: folderOf() }, command, "--help");
+      const told = new Set(out.match(/^ {2}--[a-z-]+/gm)?.map((option) => option.trim()));
+      expect(new Set(line.match(/--[a-z-]+/g))).toEqual(told);
+    }
+  });
+});
