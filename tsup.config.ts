@@ -1,27 +1,49 @@
-import { defineConfig } from "tsup";
+import { copyFile } from "node:fs/promises";
+import { defineConfig, type Options } from "tsup";
 
-export default defineConfig({
-  entry: { index: "src/index.ts", sqlite: "src/sqlite.ts", testing: "src/testing.ts" },
-  format: ["esm", "cjs"],
+/** The subpaths of the package, by name. A test holds them against `exports`. */
+export const library: Readonly<Record<string, string>> = {
+  index: "src/index.ts",
+  sqlite: "src/sqlite.ts",
+  analysis: "src/analysis.ts",
+  testing: "src/testing.ts",
+};
+
+const shared: Options = {
   target: "node20",
   platform: "node",
-  dts: true,
-  clean: true,
+  dts: { entry: { ...library } },
   sourcemap: true,
   // Shared chunks: an error class of one subpath is the same class in another.
   splitting: true,
   // Rollup's pass also turns the split CommonJS chunks, without the older syntax that tsup's own way writes.
   treeshake: true,
   removeNodeProtocol: false,
-  plugins: [
-    {
-      name: "lazy-require",
-      // Jest runs CommonJS in a realm of its own that refuses a native import(): the lazy driver is required there.
-      renderChunk(code) {
-        if (this.format !== "cjs") return undefined;
-        const lazy = 'Promise.resolve().then(() => ({ default: require("better-sqlite3") }))';
-        return { code: code.replaceAll('import("better-sqlite3")', lazy) };
+};
+
+export default defineConfig([
+  {
+    ...shared,
+    format: "esm",
+    entry: { ...library, cli: "src/cli.ts" },
+    // For editors: completion and checks while a policy is written.
+    onSuccess: () => copyFile("src/policy/schema.json", "dist/policy.schema.json"),
+  },
+  {
+    ...shared,
+    format: "cjs",
+    entry: { ...library },
+    // It is an ES module alone, which Jest's CommonJS cannot require.
+    noExternal: ["@marcbachmann/cel-js"],
+    plugins: [
+      {
+        name: "lazy-require",
+        // Jest runs CommonJS in a realm of its own that refuses a native import(): the lazy driver is required there.
+        renderChunk(code) {
+          const lazy = 'Promise.resolve().then(() => ({ default: require("better-sqlite3") }))';
+          return { code: code.replaceAll('import("better-sqlite3")', lazy) };
+        },
       },
-    },
-  ],
-});
+    ],
+  },
+]);

@@ -8,6 +8,7 @@ export default defineConfig({
     alias: [
       { find: /^dispatch-gate$/, replacement: source("index.ts") },
       { find: /^dispatch-gate\/sqlite$/, replacement: source("sqlite.ts") },
+      { find: /^dispatch-gate\/analysis$/, replacement: source("analysis.ts") },
       { find: /^dispatch-gate\/testing$/, replacement: source("testing.ts") },
     ],
   },

@@ -28,7 +28,7 @@ export type ReadPattern =
   | { readonly ok: false; readonly message: string };
 
 /** Characters in a pattern. */
-export const MAX_PATTERN_LENGTH = 1_000;
+const MAX_PATTERN_LENGTH = 1_000;
 
 /** Instructions after repetitions are written out: `(a{1000}){1000}` would be a million. */
 const MAX_INSTRUCTIONS = 2_000;

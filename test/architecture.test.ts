@@ -3,7 +3,7 @@ import { join, posix, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
-import tsup from "../tsup.config.js";
+import { library } from "../tsup.config.js";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -408,9 +408,12 @@ describe("the architecture check", () => {
 describe("the subpaths", () => {
   it("are the same in package.json, in the build's entries and in what was built", () => {
     const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { exports: unknown };
-    const { entry } = tsup as { entry: Readonly<Record<string, string>> };
-    const wanted: Record<string, unknown> = { "./package.json": "./package.json" };
-    for (const [name, source] of Object.entries(entry)) {
+    const wanted: Record<string, unknown> = {
+      "./policy.schema.json": "./dist/policy.schema.json",
+      "./package.json": "./package.json",
+    };
+    expect(["dist/policy.schema.json", "dist/cli.js"].filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+    for (const [name, source] of Object.entries(library)) {
       expect(source).toBe(`src/${name}.ts`);
       wanted[name === "index" ? "." : `./${name}`] = {
         import: { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` },

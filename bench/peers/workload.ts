@@ -47,7 +47,7 @@ export function rulesOf(count: number): readonly PeerRule[] {
   return [...shared, ...teams.flat()].slice(0, count);
 }
 
-export const teamsOf = (count: number): number => Math.ceil((count - 2) / RULES_OF_TEAM);
+const teamsOf = (count: number): number => Math.ceil((count - 2) / RULES_OF_TEAM);
 
 function rulesOfTeam(team: number): readonly PeerRule[] {
   const name = `team-${team}`;
