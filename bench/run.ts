@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import { answersSeen, type DecideReport, measureDecide } from "./decide.js";
+import { type DecideReport, measureDecide } from "./decide.js";
 import { type LineReport, measureLine } from "./line.js";
 import { type LockReport, measureLock } from "./lock.js";
 import { digits, left, right, table } from "./table.js";
@@ -24,27 +24,6 @@ function describeMachine(): string {
     `databases ${disk}`,
     `${new Date().toISOString().slice(0, 10)}${short ? ", short form" : ""}`,
   ].join("; ");
-}
-
-function decideTable({ rows }: DecideReport): string {
-  const columns = [
-    right("rules"),
-    right("decide, 4 topics"),
-    right("decide, 1,000 topics"),
-    right("plain loop"),
-    right("plain / decide"),
-  ];
-  const micros = (nanoseconds: number): string => `${digits(nanoseconds / 1_000, 2)} µs`;
-  return table(
-    columns,
-    rows.map(({ rules, fewTopics, manyTopics, plain, plainRatio }) => [
-      digits(rules),
-      micros(fewTopics),
-      micros(manyTopics),
-      micros(plain),
-      `${digits(plainRatio, 1)}×`,
-    ]),
-  );
 }
 
 function lineTable({ rows }: LineReport): string {
@@ -96,20 +75,14 @@ function claimsOf(decide: DecideReport, line: LineReport, lock: LockReport): rea
   const ratio = { decimals: 2, unit: "×" } as const;
   const above = lock.held.p99 - lock.idle.p99;
   return [
-    {
-      name: "decide, 10,000 rules against 10, 4 topics",
-      measured: decide.flatFew,
-      bound: "at most",
-      target: 4,
-      ...ratio,
-    },
-    {
-      name: "decide, 10,000 rules against 10, 1,000 topics",
-      measured: decide.flatMany,
-      bound: "at most",
-      target: 4,
-      ...ratio,
-    },
+    ...decide.claims.map(({ name, value, unit, bound, target }) => ({
+      name,
+      measured: value,
+      decimals: 2,
+      unit,
+      bound,
+      target,
+    })),
     {
       name: "64 callers: commits a job",
       measured: line.commitsAt64,
@@ -158,9 +131,8 @@ function claimsTable(claims: readonly Claim[]): string {
 
 /** The two ratios that hold on every machine; anything else in these tables is a matter of the machine and its load. */
 function faultsOf(decide: DecideReport, line: LineReport): readonly string[] {
-  const atThousand = decide.rows.find(({ rules }) => rules === 1_000);
   return [
-    ...((atThousand?.plainRatio ?? 0) < 1 ? ["decide is slower than a plain loop at 1,000 rules"] : []),
+    ...(decide.loopAtThousand < 1 ? ["decide is slower than a plain loop at 1,000 rules"] : []),
     ...(line.groupingAt64 < 1 ? ["sharing commits is slower than a commit a step at 64 callers"] : []),
   ];
 }
@@ -169,11 +141,8 @@ const folder = mkdtempSync(join(base, "dispatch-gate-bench-"));
 try {
   console.log(`${describeMachine()}\n`);
 
-  const decide = measureDecide(short ? 7 : 31);
-  console.log(`### decide\n\n${decideTable(decide)}\n`);
-  console.log(
-    `Answers equal on all ${digits(decide.checked)} jobs; ${answersSeen() > 0 ? "every" : "no"} answer was used.\n`,
-  );
+  const decide = await measureDecide({ short });
+  console.log(`### decide\n\n${decide.markdown}\n`);
 
   const times = short
     ? { rounds: 5, sampleMs: 300, warmUpMs: 1_000 }

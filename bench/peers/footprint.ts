@@ -16,7 +16,7 @@ export interface Footprint {
 }
 
 /** Measured in a process of its own, where nothing else comes and goes on the heap. */
-async function footprintOf(rules: number): Promise<Footprint> {
+export async function footprintOf(rules: number): Promise<Footprint> {
   const child = fileURLToPath(new URL("./footprint-child.ts", import.meta.url));
   const flags = ["--expose-gc", "--import", import.meta.resolve("tsx")];
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, child, String(rules)]);

@@ -9,8 +9,6 @@ import { studyTrust } from "./trust.js";
 import { studyOutputs, studyPermissions } from "./whole.js";
 import { studyWords } from "./words.js";
 
-export type { Finding, FindingKind, LintReport, Severity, Undecided, Witness } from "./finding.js";
-
 /** Options of {@link lint}. */
 export interface LintOptions {
   /** What the gate is opened with: whether declared tags may satisfy a permission. Default `"trusted"`. */

@@ -1,4 +1,4 @@
-import type { Finding, LintReport, Severity, Witness } from "../analysis/lint.js";
+import type { Finding, LintReport, Severity, Witness } from "../analysis/finding.js";
 import type { UsageReport } from "../analysis/usage.js";
 import type { Json } from "../outcome.js";
 import type { Policy } from "../policy/policy.js";

@@ -23,7 +23,7 @@ const TOPICS = segments.flatMap((one) => [
 const TAGS = ["p", "q", "r", "z"];
 
 /** Every job that rules over the generated words can tell apart; dimensions that no rule looks at stand still. */
-export function everyJob(policy: Policy, trust: Trust): readonly Seen[] {
+function everyJob(policy: Policy, trust: Trust): readonly Seen[] {
   const document = policy.document as unknown as PolicyDocument;
   const blocks = document.rules.flatMap(({ match }): MatchKeys[] => [match, match.unless ?? {}]);
   const conditions = blocks.flatMap((block) => block.when ?? []).join(" ");
@@ -70,7 +70,7 @@ function subsetsOf(items: readonly string[]): readonly (readonly string[])[] {
   return sets;
 }
 
-export function takesEffect(rule: RuleDocument, { type, matched, erred }: Decision): boolean {
+function takesEffect(rule: RuleDocument, { type, matched, erred }: Decision): boolean {
   if (!matched.includes(rule.id) || erred.includes(rule.id)) return false;
   const permits = rule.decision !== "deny" && rule.decision !== "throttle";
   return !permits || (type !== "DENY" && type !== "THROTTLE");

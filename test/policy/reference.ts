@@ -114,7 +114,7 @@ function blockHolds(block: MatchKeys, job: ReferenceJob): Held {
   return condition === "sure" && !keysHold(block, job, trusted(job), union(job)) ? "maybe" : condition;
 }
 
-export function referenceHolds({ unless, ...keys }: MatchDocument, job: ReferenceJob): Held {
+function referenceHolds({ unless, ...keys }: MatchDocument, job: ReferenceJob): Held {
   const own = blockHolds(keys, job);
   const except = unless === undefined ? "no" : blockHolds(unless, job);
   if (own === "no" || except === "sure") return "no";
