@@ -67,7 +67,7 @@ export function createOracle(
 }
 
 /** The job that a point stands for, without what jobs have by default. */
-export function jobOf(point: Point, trust: Trust): Pick<Answer, "job" | "derivedTags"> {
+function jobOf(point: Point, trust: Trust): Pick<Answer, "job" | "derivedTags"> {
   const tags = [...point.tags].sort();
   const declared = tags.filter(([, state]) => trust === "trusted" || state !== DERIVED).map(([tag]) => tag);
   const job: DecidableJob = {

@@ -22,7 +22,7 @@ export function studyReach(study: Study): void {
 }
 
 /** A permission that permits, or a restriction that binds. */
-export function takesEffect(decision: Decision, rule: StudiedRule): boolean {
+function takesEffect(decision: Decision, rule: StudiedRule): boolean {
   return matchedFor(decision, rule) && (rule.part !== "grant" || !isRefused(decision));
 }
 

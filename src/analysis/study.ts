@@ -102,7 +102,7 @@ function partOf(rule: RuleDocument): Part {
   return "grant";
 }
 
-export function conditionsIn(match: MatchDocument): readonly Condition[] {
+function conditionsIn(match: MatchDocument): readonly Condition[] {
   return [match.when, match.unless?.when].filter((source) => source !== undefined).map(conditionOf);
 }
 

@@ -28,7 +28,7 @@ interface Edge {
 }
 
 /** Characters in a topic, an actor's id or a label's value. */
-export const MAX_TEXT = 256;
+const MAX_TEXT = 256;
 
 const DOT = ".";
 const TOPIC_CHARACTERS = characters("xyzabcdefghijklmnopqrstuvw0123456789_-ABCDEFGHIJKLMNOPQRSTUVWXYZ:@%~+");

@@ -54,7 +54,11 @@ export function combine(engine: Engine, matches: readonly Match[], outputs: read
   };
   if (!permitted) return decide(HELD_BY_DEFAULT, constraints, bound);
   // One of these is there: something permits, and nothing refuses.
-  const named = ["REQUIRE_APPROVAL", "ALLOW_WITH_CONSTRAINTS", "ALLOW"].flatMap((type) => ofType(matches, type))[0];
+  // Approvals and constraints bind whatever they permit; an `allow` that permits nothing is nothing.
+  const named =
+    ofType(matches, "REQUIRE_APPROVAL")[0] ??
+    ofType(matches, "ALLOW_WITH_CONSTRAINTS")[0] ??
+    ofType(matches, "ALLOW").find(({ reached }) => reached === PERMITS);
   return decide(namedBy(named as Match), constraints, bound);
 }
 

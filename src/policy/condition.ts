@@ -21,8 +21,16 @@ export interface Condition {
   readonly tagsNamed: ReadonlySet<string> | null;
   /** For analysis: paths below `job` and values worth trying there. It MUST NOT decide anything. */
   readonly probes: readonly { readonly path: readonly string[]; readonly values: readonly Json[] }[];
-  /** Never throws, and takes at most 5 ms on a job of 1 MiB. The job MUST be parsed JSON. */
-  readonly evaluate: (job: ConditionJob) => ConditionResult;
+  /**
+   * Never throws, and takes at most 5 ms on a job of 1 MiB; what it takes is paid from `purse`, where one is given, and
+   * an empty purse is an error. The job MUST be parsed JSON.
+   */
+  readonly evaluate: (job: ConditionJob, purse?: Purse) => ConditionResult;
+}
+
+/** Steps that all conditions of one decision may take together. */
+export interface Purse {
+  left: number;
 }
 
 export type ReadCondition =
@@ -88,18 +96,22 @@ function conditionOf(context: Context, whole: Expression): Condition {
     reads: context.reads,
     tagsNamed: context.tagsAtLarge ? null : context.tags,
     probes: [...context.probes.values()].map(({ path, values }) => ({ path, values: [...values.values()] })),
-    evaluate: (job: ConditionJob) => evaluate(whole, job),
+    evaluate: (job: ConditionJob, purse?: Purse) => evaluate(whole, job, purse),
   });
 }
 
-function evaluate(whole: Expression, job: ConditionJob): ConditionResult {
-  const run: Run = { job, item: null, left: MAX_STEPS, error: null };
+function evaluate(whole: Expression, job: ConditionJob, purse: Purse | undefined): ConditionResult {
+  const given = purse === undefined ? MAX_STEPS : Math.min(MAX_STEPS, purse.left);
+  if (given <= 0) return { error: "the conditions of this decision took too many steps together" };
+  const run: Run = { job, item: null, left: given, error: null };
   try {
     const answer = truth(run, whole);
     if (answer !== FAILED) return answer;
   } catch {
     // Nothing here throws on JSON; what does is no job, and gets the same answer as a field that is missing.
     return { error: "the condition could not be evaluated" };
+  } finally {
+    if (purse !== undefined) purse.left -= given - run.left;
   }
   return { error: run.error ?? "the condition could not be evaluated" };
 }

@@ -54,7 +54,8 @@ export function explain(engine: Engine, document: PolicyDocument, view: View, de
       matched.push(explainRule(engine.rules[index] as Rule, match, view, decision));
       continue;
     }
-    const failures = failuresOf(match, view);
+    // Each rule is asked as if it were the only one: what the others' conditions cost is not its fault.
+    const failures = failuresOf(match, { ...view, purse: undefined });
     const [first] = failures;
     if (first === undefined) notReached.push(id);
     else missed.push({ id, ...first, failing: failures.length });
@@ -70,9 +71,12 @@ export function explainRefusal(decision: Decision): Explanation {
   return Object.freeze({ ...explained, text: textOf(explained) });
 }
 
+/** An error that the condition does not make by itself. */
+const TOO_DEAR = "the conditions of this decision took too many steps together";
+
 function explainRule(rule: Rule, match: MatchDocument, view: View, decision: Decision): ExplainedRule {
   const erred = decision.erred.includes(rule.id);
-  const error = erred ? conditionErrors(rule.test, view)[0] : undefined;
+  const error = erred ? (conditionErrors(rule.test, view)[0] ?? TOO_DEAR) : undefined;
   const reached = erred ? "erred" : leansOnUntrusted(match, view) ? "restricts" : "permits";
   return {
     id: rule.id,

@@ -109,6 +109,26 @@ function endOf(part: string, text: string, start: number): number {
 
 const QUESTION = 0x3f;
 
+/** Steps that all spellings of one pattern may take on the longest text: some hundred microseconds. */
+const MAX_COST = 65_536;
+
+/** The longest text that patterns are matched against. */
+const LONGEST = 256;
+
+/**
+ * A part behind a star that holds `?` is tried at every place, a character at a time. Its spellings together must not
+ * cost more than a match may; parts without `?` are found by the runtime's own search.
+ */
+export function checkCost(globs: readonly Glob[]): { readonly ok: false; readonly message: string } | null {
+  let cost = 0;
+  for (const glob of globs) {
+    const slow = glob.slice(1).filter((part) => part.includes("?"));
+    cost += Math.max(0, ...slow.map((part) => part.length * (LONGEST + 1 - part.length)));
+  }
+  if (cost <= MAX_COST) return null;
+  return refusal("its spellings take too long together: use fewer choices, or no `?` behind a `*`");
+}
+
 /** Reads a pattern over a whole value, such as an actor's id or a label. */
 export function readValueGlob(pattern: string, legal: RegExp): Read<readonly Glob[]> {
   if (pattern === "") return refusal("a pattern must not be empty");
@@ -119,7 +139,8 @@ export function readValueGlob(pattern: string, legal: RegExp): Read<readonly Glo
     const stray = [...spelling].find((character) => character !== "*" && character !== "?" && !legal.test(character));
     if (stray !== undefined) return refusal(`no legal value holds ${shown(stray)}`);
   }
-  return { ok: true, value: read.value.map(cut) };
+  const globs = read.value.map(cut);
+  return checkCost(globs) ?? { ok: true, value: globs };
 }
 
 /** A character for people: named by its number where it cannot be seen. */

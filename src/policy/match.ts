@@ -2,7 +2,7 @@ import { type Condition, compileCondition } from "./condition.js";
 import type { MatchDocument, MatchKeys, TagsDocument } from "./document.js";
 import { ACTOR_CHARACTER, type Glob, LABEL_CHARACTER, matches, readValueGlob } from "./glob.js";
 import { createTopicTrie } from "./topic-trie.js";
-import { conditionJobOf, type View } from "./view.js";
+import { conditionJobOf, purseOf, type View } from "./view.js";
 
 /** A match block made ready, but for the topics of the block itself, which the index looks at. */
 export interface Test extends Keys {
@@ -132,7 +132,7 @@ function reachUnless(unless: Unless, view: View): Reach {
  */
 function reachCondition(condition: Condition, view: View): Reach {
   const job = conditionJobOf(view);
-  const held = job === null ? UNREADABLE : condition.evaluate(job);
+  const held = job === null ? UNREADABLE : condition.evaluate(job, purseOf(view));
   if (typeof held !== "boolean") return ERRS;
   if (held) return PERMITS;
   return view.untrusted.length > 0 && asksAbout(condition, view.untrusted) ? RESTRICTS : MISSES;

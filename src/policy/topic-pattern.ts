@@ -1,4 +1,15 @@
-import { cut, type Glob, isLiteral, MAX_PATTERN, MAX_SPELLINGS, type Read, refusal, shown, spell } from "./glob.js";
+import {
+  checkCost,
+  cut,
+  type Glob,
+  isLiteral,
+  MAX_PATTERN,
+  MAX_SPELLINGS,
+  type Read,
+  refusal,
+  shown,
+  spell,
+} from "./glob.js";
 
 /** One step of a topic pattern. */
 export type Step =
@@ -42,7 +53,7 @@ function readSegment(segment: string): Read<readonly Step[]> {
     const stray = [...spelling].find((character) => !LEGAL.test(character));
     if (stray !== undefined) return refusal(`no legal topic holds ${shown(stray)}`);
   }
-  return { ok: true, value: read.value.map(stepOf) };
+  return checkCost(read.value.map(cut)) ?? { ok: true, value: read.value.map(stepOf) };
 }
 
 function stepOf(spelling: string): Step {

@@ -182,6 +182,6 @@ export function referenceDecide(policy: PolicyDocument, job: ReferenceJob): Refe
   const named =
     rules.find((rule) => rule.decision === "require_approval") ??
     rules.find((rule) => rule.decision === "allow_with_constraints") ??
-    rules.find((rule) => rule.decision === "allow");
+    hits.find(({ rule, held }) => rule.decision === "allow" && held === "sure")?.rule;
   return { ...bound, type: (named as RuleDocument).decision.toUpperCase(), ruleId: (named as RuleDocument).id };
 }
