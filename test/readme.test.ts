@@ -37,6 +37,31 @@ describe("the README", () => {
     expect(ran.stdout).toContain("SUCCEEDED after 1 attempt");
   });
 
+  test("its commands for policies run on its policy, and the schema its first line names is there", () => {
+    const policy = block("yaml");
+    writeFileSync(join(folder, "governance-policy.yaml"), policy);
+    writeFileSync(
+      join(folder, "readme.test.yaml"),
+      "policy: ./governance-policy.yaml\ntests: [{ name: denied, job: { topic: a }, expect: { decision: deny } }]\n",
+    );
+    writeFileSync(join(folder, "policy.yaml"), "version: v1\nrules: []\n");
+    const commands = [...readme.matchAll(/^npx dispatch-gate ([^#\n]+)/gm)].map(([, words = ""]) => words.trim());
+    const ended = commands.map((command) => {
+      const args = [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? "");
+      const { status } = spawnSync(process.execPath, [join(root, "dist/cli.js"), ...args], { cwd: folder });
+      return [args[0], status];
+    });
+    // Lint has something to say of a policy that trusts declared tags; the others find nothing.
+    expect(ended).toEqual([
+      ["check", 1],
+      ["test", 0],
+      ["explain", 0],
+      ["import", 0],
+    ]);
+    const schema = /\$schema=(\S+)/.exec(policy)?.[1] ?? "";
+    expect(JSON.parse(readFileSync(join(folder, schema), "utf8"))).toMatchObject({ $id: expect.any(String) });
+  });
+
   test("its links lead to files that exist", () => {
     for (const [, target = ""] of readme.matchAll(/\]\(([^)#]+)\)/g)) {
       expect(() => readFileSync(join(root, target)), target).not.toThrow(/ENOENT/);

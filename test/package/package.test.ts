@@ -1,10 +1,13 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { installTarball, nativeBuildIn, PROGRAMS, packTarball, ROOT, runProgram, type Tarball } from "./tarball.js";
 
-const ENTRIES = ["index", "sqlite", "testing"];
+const ENTRIES = ["index", "sqlite", "analysis", "testing"];
+/** Built files that are neither an entry of the library nor a part of one. */
+const APART = ["dist/cli.js", "dist/policy.schema.json"];
 const MINUTES = 60_000;
 
 const scratch = mkdtempSync(join(tmpdir(), "dispatch-gate-package-"));
@@ -27,11 +30,11 @@ describe("the packed tarball", () => {
 
     const code = ENTRIES.flatMap((name) => [`dist/${name}.js`, `dist/${name}.cjs`]);
     const types = ENTRIES.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.d.cts`]);
-    expect(tarball.paths).toEqual(expect.arrayContaining([...code, ...types]));
+    expect(tarball.paths).toEqual(expect.arrayContaining([...code, ...types, ...APART]));
 
     // A chunk that no other file names is left over from an older build.
     const built = tarball.paths.filter((path) => path.startsWith("dist/"));
-    const chunks = built.filter((path) => !path.endsWith(".map") && !code.includes(path) && !types.includes(path));
+    const chunks = built.filter((path) => !path.endsWith(".map") && ![...code, ...types, ...APART].includes(path));
     const texts = new Map(built.map((path) => [path, readFileSync(join(ROOT, path), "utf8")]));
     const named = (chunk: string): boolean => {
       const name = chunk.slice("dist/".length).replace(/\.d\.(c?)ts$/, ".$1js");
@@ -57,6 +60,16 @@ describe("the packed tarball", () => {
 });
 
 describe("the installed package", () => {
+  it("brings the command `dispatch-gate`", () => {
+    const policy = join(ROOT, "examples/governance-policy.yaml");
+    const run = (...args: string[]): { readonly status: number | null; readonly stdout: string } =>
+      spawnSync(join(folder, "node_modules/.bin/dispatch-gate"), args, { cwd: folder, encoding: "utf8" });
+    expect(run("--version")).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+    const checked = run("check", policy, "--declared-tags", "restrict_only");
+    expect([checked.status, checked.stdout]).toEqual([0, expect.stringContaining("4 proved reachable")]);
+    expect(run("check", join(folder, "none.yaml")).status).toBe(2);
+  });
+
   it.each(PROGRAMS)("works as %s", { timeout: 3 * MINUTES }, (program) => {
     const { ok, output } = runProgram(program, folder, process.execPath);
     expect(ok, output).toBe(true);
