@@ -127,15 +127,15 @@ function reachUnless(unless: Unless, view: View): Reach {
 }
 
 /**
- * Conditions see the tags that can be trusted. Where a job carries others that the condition asks about, it may hold
- * or not as the agent likes: it restricts in any case, and permits only where the trusted tags alone make it true.
+ * Conditions see the tags that can be trusted. Where a job carries others that the condition asks about, whether it
+ * holds is as the agent likes: then it restricts in any case, and permits in none.
  */
 function reachCondition(condition: Condition, view: View): Reach {
   const job = conditionJobOf(view);
   const held = job === null ? UNREADABLE : condition.evaluate(job, purseOf(view));
   if (typeof held !== "boolean") return ERRS;
-  if (held) return PERMITS;
-  return view.untrusted.length > 0 && asksAbout(condition, view.untrusted) ? RESTRICTS : MISSES;
+  if (view.untrusted.length > 0 && asksAbout(condition, view.untrusted)) return RESTRICTS;
+  return held ? PERMITS : MISSES;
 }
 
 /** What went wrong in the conditions of a test, for people. */

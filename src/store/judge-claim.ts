@@ -1,5 +1,5 @@
 import { type EventFacts, reasonFacts, type SealedEvent, sealEvent } from "../evidence/event.js";
-import type { OutcomeStatus, Reason } from "../outcome.js";
+import type { OutcomeStatus, Reason, ReasonCode } from "../outcome.js";
 import { expiryOf, isOpen, resolve } from "./approval-state.js";
 import type { ClaimAnswer, ClaimRequest } from "./port.js";
 import { roomIn } from "./room.js";
@@ -111,9 +111,16 @@ function current(
   return stale ? resolve(approval, "superseded", null, now, writes) : approval;
 }
 
-/** True when the policy itself says no; a fault on the way says nothing about a request that is open. */
+/** Why the policy itself says no; a fault on the way says nothing about a request that is open. */
+const POLICY_REFUSALS: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
+  "rule_matched",
+  "no_rule_matched",
+  "condition_error",
+  "tags_refused",
+]);
+
 function isPolicyRefusal(reason: Reason): boolean {
-  return reason.code === "rule_matched" || reason.code === "no_rule_matched";
+  return POLICY_REFUSALS.has(reason.code);
 }
 
 function reused(request: ClaimRequest): Judgement<ClaimAnswer> {

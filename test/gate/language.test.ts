@@ -179,6 +179,29 @@ rules: [{ id: all, match: { topics: ["**"] }, decision: allow }]
     expect(both.reason).toMatchObject({ code: "tags_refused", ruleId: "@tiers" });
   });
 
+  test("an open request ends when the policy now refuses the job, whatever the reason's code", async () => {
+    const held = `rules: [{ id: all, match: { topics: ["**"] }, decision: require_approval }]\n`;
+    const refusing: readonly (readonly [string, string])[] = [
+      ["tags_refused", `version: v1\ntags: { known: "" }\n${held}`],
+      ["tags_refused", `version: v1\ntiers: [low]\n${held}`],
+      [
+        "condition_error",
+        `version: v1\nrules: [{ id: d, match: { topics: ["**"], when: job.payload.x }, decision: deny }]\n`,
+      ],
+    ];
+    for (const [code, yaml] of refusing) {
+      const first = { yaml: `version: v1\n${held}` };
+      const gate = await open({ policy: first, store: await openStore(), dispatch: () => "done" });
+      await gate.evaluateAndDispatch({ id: "j", topic: "a", riskTags: ["stray"] });
+      await gate.approvals.approve({ jobId: "j" }, { by: { id: "ann", roles: [] } });
+      await gate.reload({ yaml });
+      expectOutcome(await gate.resume("j"), { status: "DENIED", code: code as "tags_refused" });
+      await gate.reload(first);
+      // The approval that was given before does not come back with the policy.
+      expectOutcome(await gate.resume("j"), { status: "PENDING_APPROVAL" });
+    }
+  });
+
   test("a pattern of the policy's own redacts, under its name, in texts, keys, errors and bytes", async () => {
     const policy = {
       yaml: `version: v1

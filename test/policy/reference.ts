@@ -102,10 +102,10 @@ function conditionHolds(when: string | undefined, job: ReferenceJob): Held {
   if (when === undefined) return "sure";
   const held = CONDITIONS.get(when)?.(job, trusted(job));
   if (held === undefined) return "error";
-  if (held) return "sure";
   const strange = union(job).filter((tag) => !trusted(job).includes(tag));
   const asked = ASKED.get(when) === undefined ? [] : (ASKED.get(when) ?? strange);
-  return strange.some((tag) => asked.includes(tag)) ? "maybe" : "no";
+  if (strange.some((tag) => asked.includes(tag))) return "maybe";
+  return held ? "sure" : "no";
 }
 
 function blockHolds(block: MatchKeys, job: ReferenceJob): Held {
