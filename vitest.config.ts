@@ -17,6 +17,8 @@ export default defineConfig({
     globalSetup: ["test/seed.ts"],
     setupFiles: ["test/properties.ts"],
     pool: "forks",
+    // Two, also where there are no more cores: files are many, and some wait for processes of their own.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

@@ -4,7 +4,7 @@ import { type Finding, list, witnessOf } from "./finding.js";
 import { BudgetSpent } from "./meter.js";
 import type { Answer } from "./oracle.js";
 import { search } from "./search.js";
-import { type Point, wholeSpace, witness } from "./space.js";
+import { ORIGIN, type Point, wholeSpace, witness } from "./space.js";
 import { isExact, isRefused, matchedFor, resolve, type StudiedRule, type Study, takersOf } from "./study.js";
 
 /** Which rules have an effect on some job, and which have none: `never_fires`, `unreachable`, `shadowed`. */
@@ -128,20 +128,10 @@ const NAMES: Readonly<Record<Block["keys"][number]["on"], string>> = {
   tags: "risk_tags",
 };
 
-const NOWHERE: Point = {
-  topic: "x",
-  tenantId: "default",
-  actor: null,
-  capability: null,
-  requires: [],
-  labels: new Map(),
-  tags: new Map(),
-};
-
 /** A job that the policy's demands on tags let through. */
 export function anyPoint(study: Study): Point {
   const space = wholeSpace(study.solver.world, study.solver.meter());
-  return (space === null ? null : witness(space)) ?? NOWHERE;
+  return (space === null ? null : witness(space)) ?? ORIGIN;
 }
 
 export function askAt(study: Study, point: Point): Answer {

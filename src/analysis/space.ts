@@ -85,7 +85,8 @@ export function witness(region: Region): Point | null {
   return point.labels.size > MAX_ITEMS || point.tags.size > MAX_ITEMS ? null : point;
 }
 
-const ORIGIN: Point = {
+/** A job that asks for nothing. */
+export const ORIGIN: Point = {
   topic: "x",
   tenantId: "default",
   actor: null,

@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { MatchDocument, PolicyDocument, TagsDocument } from "../../src/policy/document.js";
 import { compilePolicy, type Policy } from "../../src/policy/policy.js";
+import { cases, FULL_TIME } from "../scale.js";
 import { compare, misread, type Tally, type Trust } from "./universe.js";
 
-const RUNS = Number(process.env.LINT_POLICIES ?? 120);
+const RUNS = cases("lint against a walk over all jobs", 120, 2_000);
 
 const some = <T>(items: fc.Arbitrary<T>, maxLength = 2): fc.Arbitrary<T[]> =>
   fc.uniqueArray(items, { minLength: 1, maxLength });
@@ -103,25 +104,37 @@ function check(
   return tally;
 }
 
-test("without conditions lint knows of every rule what a walk over all jobs knows, and leaves none undecided", () => {
-  const tally = check(match, "trusted", RUNS);
-  console.info(`${tally.rules} rules, ${tally.dead} dead, ${tally.undecided} undecided`);
-  expect(tally.undecided).toBe(0);
-  // A tenth of the rules at least, so that the agreement is about something.
-  expect(tally.dead).toBeGreaterThan(tally.rules / 20);
-}, 120_000);
+test(
+  "without conditions lint knows of every rule what a walk over all jobs knows, and leaves none undecided",
+  () => {
+    const tally = check(match, "trusted", RUNS);
+    console.info(`${tally.rules} rules, ${tally.dead} dead, ${tally.undecided} undecided`);
+    expect(tally.undecided).toBe(0);
+    // A tenth of the rules at least, so that the agreement is about something.
+    expect(tally.dead).toBeGreaterThan(tally.rules / 20);
+  },
+  FULL_TIME,
+);
 
-test("with conditions no rule that fires is said to be dead, and each that is said to fire does", () => {
-  const tally = check(conditional, "trusted", Math.ceil(RUNS / 2));
-  console.info(`${tally.rules} rules, ${tally.dead} dead, ${tally.undecided} undecided`);
-  expect(tally.undecided).toBeLessThan(tally.rules / 5);
-}, 120_000);
+test(
+  "with conditions no rule that fires is said to be dead, and each that is said to fire does",
+  () => {
+    const tally = check(conditional, "trusted", Math.ceil(RUNS / 2));
+    console.info(`${tally.rules} rules, ${tally.dead} dead, ${tally.undecided} undecided`);
+    expect(tally.undecided).toBeLessThan(tally.rules / 5);
+  },
+  FULL_TIME,
+);
 
-test("the same where declared tags are not trusted", () => {
-  const tally = check(match, "restrict_only", Math.ceil(RUNS / 5));
-  console.info(`${tally.rules} rules, ${tally.dead} dead, ${tally.undecided} undecided`);
-  expect(tally.undecided).toBe(0);
-}, 120_000);
+test(
+  "the same where declared tags are not trusted",
+  () => {
+    const tally = check(match, "restrict_only", Math.ceil(RUNS / 5));
+    console.info(`${tally.rules} rules, ${tally.dead} dead, ${tally.undecided} undecided`);
+    expect(tally.undecided).toBe(0);
+  },
+  FULL_TIME,
+);
 
 type Change = (match: MatchDocument) => MatchDocument;
 

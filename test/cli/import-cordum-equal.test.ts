@@ -4,10 +4,11 @@ import { stringify } from "yaml";
 import { importCordum } from "../../src/cli/import-cordum.js";
 import type { DecidableJob } from "../../src/job/job.js";
 import { compilePolicy, type Policy } from "../../src/policy/policy.js";
+import { cases, FULL_TIME } from "../scale.js";
 import { type CordumJob, type CordumPolicy, evaluations, goMatch } from "./cordum-reference.js";
 
 /** Random policies, with 20 random jobs each. */
-const RUNS = Number(process.env.IMPORT_RUNS ?? 150);
+const RUNS = cases("imported policies against Cordum's own reading", 100, 2_000);
 const SEVERITY = ["ALLOW", "ALLOW_WITH_CONSTRAINTS", "REQUIRE_APPROVAL", "THROTTLE", "DENY"];
 const severity = (type: string): number => SEVERITY.indexOf(type);
 
@@ -47,7 +48,7 @@ const job = (fields: Partial<CordumJob>): CordumJob => ({
   ...fields,
 });
 
-const SLOW = { timeout: 240_000 };
+const SLOW = { timeout: FULL_TIME };
 
 test("a topic pattern matches the same legal topics as Go's path.Match, on 20,000 pairs", SLOW, () => {
   let pairs = 0;

@@ -1,7 +1,6 @@
-import { ApprovalError } from "dispatch-gate";
 import { createFakeClock, createMemoryStore, expectOutcome } from "dispatch-gate/testing";
 import { describe, expect, test } from "vitest";
-import { ALLOW_ALL, ASK_ALL, DENY_ALL, open, rules, SEED_POLICY, STORES } from "./open.js";
+import { ALLOW_ALL, ASK_ALL, codeOf, DENY_ALL, open, rules, SEED_POLICY, STORES } from "./open.js";
 
 const job = {
   topic: "job.mcp-bridge.write.update_ticket",
@@ -11,16 +10,6 @@ const job = {
   payload: { ticket: 7, status: "closed" },
 };
 const ann = { id: "ann@example.com", roles: ["oncall"] };
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof ApprovalError) return error.code;
-    throw error;
-  }
-  return "no error";
-}
 
 describe.each(STORES)("approvals, %s", (_name, openStore) => {
   test("a held job is shown, approved with a note, resumed once, and its trace tells who, when and why", async () => {

@@ -1,19 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ApprovalError, type Job, PolicyError, toModelText } from "dispatch-gate";
+import { type Job, PolicyError, toModelText } from "dispatch-gate";
 import { createFakeClock, createMemoryStore, expectOutcome } from "dispatch-gate/testing";
 import { describe, expect, test } from "vitest";
-import { freshFolder, open, rules, STORES } from "./open.js";
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof ApprovalError) return error.code;
-    throw error;
-  }
-  return "no error";
-}
+import { codeOf, freshFolder, open, rules, STORES } from "./open.js";
 
 const PAYMENTS = rules(`
 - id: small

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createGate, type Gate, type GateOptions, type Store } from "dispatch-gate";
+import { ApprovalError, createGate, type Gate, type GateOptions, type Store } from "dispatch-gate";
 import { openSqliteStore } from "dispatch-gate/sqlite";
 import { createMemoryStore } from "dispatch-gate/testing";
 import { afterEach } from "vitest";
@@ -19,6 +19,17 @@ const endings: (() => unknown)[] = [];
 afterEach(async () => {
   for (const end of endings.splice(0).reverse()) await end();
 });
+
+/** The code of the approval call's refusal. */
+export async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof ApprovalError) return error.code;
+    throw error;
+  }
+  return "no error";
+}
 
 /** An empty folder, removed after the test. */
 export function freshFolder(): string {

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compilePolicy } from "../../src/policy/policy.js";
+import { cases, FULL_TIME } from "../scale.js";
 import { CONDITIONS, cedarOf, type Flip, type Job, type Keys, type Rule } from "./cedar.js";
 
-/** (policy, job) pairs that the two engines are compared on. In a full run: 20,000. */
-const PAIRS = Number(process.env.CEDAR_PAIRS ?? 3_000);
+/** (policy, job) pairs that the two engines are compared on. */
+const PAIRS = cases("decide against Cedar", 3_000, 20_000);
 const JOBS_EACH = 20;
 
 const some = <T>(items: fc.Arbitrary<T>, maxLength = 2): fc.Arbitrary<T[]> =>
@@ -92,7 +93,7 @@ const compared = (flip: Flip | null, see: (ours: boolean, cedar: boolean) => voi
   });
 
 const numRuns = Math.ceil(PAIRS / JOBS_EACH);
-const timeout = 120_000;
+const timeout = FULL_TIME;
 
 test(`ours allows exactly what Cedar allows, on ${PAIRS} pairs of a policy and a job`, { timeout }, () => {
   const seen = { allowed: 0, refused: 0 };
