@@ -15,6 +15,10 @@ export interface LinearPattern {
   readonly findAll: (text: string, maxSteps: number) => readonly Span[];
   /** The most that `test` costs on a text of this many characters, in steps of some 50 ns. */
   readonly steps: (length: number) => number;
+  /** False when it can match nothing but the empty text. */
+  readonly finds: boolean;
+  /** What it cost to compile, in units of some 100 ns. */
+  readonly built: number;
 }
 
 /** Where a match stands: from `start` up to, not including, `end`. */
@@ -49,16 +53,17 @@ export function compileLinearPattern(source: string): ReadPattern {
   }
   if (writtenOut(source) > MAX_INSTRUCTIONS) return TOO_LARGE;
   let engine: RE2JS;
-  let narrow: boolean;
   let size: number;
+  let explored: Explored;
   try {
     engine = RE2JS.compile(source);
     size = engine.programSize();
     if (size > MAX_INSTRUCTIONS) return TOO_LARGE;
-    narrow = isNarrow(engine, size);
+    explored = explore(engine, size);
   } catch (error) {
     return { ok: false, message: explain(error) };
   }
+  const { narrow } = explored;
   const perCharacter = (narrow ? 1 / 2 : size * 3) + (source.length > SHORT_LITERAL ? source.length / 128 : 0);
   const test = (text: string): boolean => {
     const found = engine.test(text);
@@ -68,6 +73,8 @@ export function compileLinearPattern(source: string): ReadPattern {
   const pattern: LinearPattern = {
     source,
     test,
+    finds: readsCharacters(engine),
+    built: explored.units + size * UNITS_AN_INSTRUCTION,
     findAll: (text, maxSteps) => {
       const found = test(text) ? findAll(engine, text, { source, size, narrow, maxSteps }) : [];
       if (!narrow) forget(engine, size);
@@ -130,25 +137,42 @@ function findAll(engine: RE2JS, text: string, { source, size, narrow, maxSteps }
   return found;
 }
 
+/** What an instruction costs to compile, beside the automaton. */
+const UNITS_AN_INSTRUCTION = 20;
+
+/** Instructions of the engine's that read a character; the others only say where one stands. */
+const READING = { first: 8, last: 11 };
+
+function readsCharacters(engine: RE2JS): boolean {
+  const { inst } = engine.re2().prog as { readonly inst: readonly { readonly op: number }[] };
+  return inst.some(({ op }) => op >= READING.first && op <= READING.last);
+}
+
+interface Explored {
+  readonly narrow: boolean;
+  /** What it took to find out. */
+  readonly units: number;
+}
+
 /**
  * Is the whole automaton small enough to be written out here, at load? Then no text can make the engine build states
  * while it matches, which costs a hundred times a plain step (`a[ab]{60}[cd]` does so on every character).
  */
-function isNarrow(engine: RE2JS, size: number): boolean {
+function explore(engine: RE2JS, size: number): Explored {
   const { dfa } = engine.re2();
-  if (dfa.failed) return false;
+  if (dfa.failed) return { narrow: false, units: 0 };
   // One character stands for its class: the first of each, and 0 for what lies below all bounds.
   const classes: readonly number[] = [0, ...dfa.classBounds];
   const most = Math.floor(MAX_EXPLORATION / (size * classes.length));
   const states = new Set<unknown>([dfa.start({ context: () => BEGIN_TEXT }, 0)]);
   for (const state of states) {
-    if (state === null || states.size > most) return false;
+    if (state === null || states.size > most) return { narrow: false, units: MAX_EXPLORATION };
     classes.forEach((character, number) => {
       states.add(dfa.step(state, number, character, UNANCHORED));
     });
     states.add(dfa.step(state, dfa.numClasses, END_OF_TEXT, UNANCHORED));
   }
-  return true;
+  return { narrow: true, units: states.size * classes.length * size };
 }
 
 /** Lets go of states that texts have made the engine build: it would keep 8 MiB of them for every pattern. */

@@ -8,7 +8,7 @@ import { refuseUnknown } from "./options.js";
 
 /** Who votes, as the host knows them: never as an agent says. */
 export interface ApproverInput {
-  /** 1 to 256 characters. Compared trimmed, NFKC, in lower case. */
+  /** 1 to 256 characters. Compared without invisible characters, NFKC, case-folded, trimmed. */
   readonly id: string;
   /** Default `"human"`. */
   readonly kind?: "human" | "service";

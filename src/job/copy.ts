@@ -123,10 +123,7 @@ function writeContainer(walk: Walk, value: object): string {
 }
 
 function writeArray(walk: Walk, list: readonly unknown[]): string {
-  const prototype: unknown = Object.getPrototypeOf(list);
-  if (prototype !== Array.prototype && !isForeignRoot(prototype, "concat")) {
-    refuse(walk, "a list must be a plain array");
-  }
+  if (!isPlainArray(list)) refuse(walk, "a list must be a plain array");
   const length = list.length;
   spend(walk, length + 1);
   // The indices and `length` are all an array may own: one more is a hidden property.
@@ -161,8 +158,7 @@ function writeObject(walk: Walk, object: object): string {
 
 /** The keys of a plain object that is no array or proxy, or why it is not a plain one. */
 function ownNames(object: object): string[] | string {
-  const prototype: unknown = Object.getPrototypeOf(object);
-  if (prototype !== Object.prototype && prototype !== null && !isForeignRoot(prototype, "isPrototypeOf")) {
+  if (!isPlainObject(object)) {
     return `a value must be a plain object, not ${kindOf(object)}`;
   }
   const keys = Reflect.ownKeys(object);
@@ -203,6 +199,18 @@ function dataValue(walk: Pick<Walk, "root" | "path">, owner: object, key: string
   if (!("value" in descriptor)) return refuse(walk, "a property must not be a getter or setter");
   if (descriptor.enumerable !== true) return refuse(walk, "a property must be enumerable");
   return descriptor.value;
+}
+
+/** True for an array of no class of its own. It MUST NOT be a proxy. */
+export function isPlainArray(list: readonly unknown[]): boolean {
+  const prototype: unknown = Object.getPrototypeOf(list);
+  return prototype === Array.prototype || isForeignRoot(prototype, "concat");
+}
+
+/** True for an object that is an instance of nothing. It MUST NOT be a proxy or an array. */
+export function isPlainObject(object: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(object);
+  return prototype === Object.prototype || prototype === null || isForeignRoot(prototype, "isPrototypeOf");
 }
 
 /**

@@ -1,5 +1,6 @@
 import { nearest } from "../nearest.js";
 import type { Json } from "../outcome.js";
+import { type CheckContext, type Effort, hasRoom } from "./check-context.js";
 import { compileCondition } from "./condition.js";
 import { ACTOR_CHARACTER, LABEL_CHARACTER, type Read, readValueGlob } from "./glob.js";
 import { isMap, itemsOf, type Report } from "./report.js";
@@ -7,53 +8,56 @@ import { type Path, quoted } from "./source.js";
 import { readTopicPattern } from "./topic-pattern.js";
 
 /** A match block and the `unless` in it: patterns, conditions, and tags against the vocabulary. */
-export function checkMatch(
-  match: Json | undefined,
-  path: Path,
-  vocabulary: ReadonlySet<string> | null,
-  report: Report,
-): void {
+export function checkMatch(match: Json | undefined, path: Path, context: CheckContext, report: Report): void {
   if (!isMap(match)) return;
-  checkPatterns(match.topics, [...path, "topics"], readTopicPattern, report);
-  const readActor = (pattern: string): Read<unknown> => readValueGlob(pattern, ACTOR_CHARACTER);
-  checkPatterns(match.actors, [...path, "actors"], readActor, report);
+  const { vocabulary, effort } = context;
+  checkPatterns(match.topics, [...path, "topics"], readTopic, effort, report);
+  checkPatterns(match.actors, [...path, "actors"], readActor, effort, report);
   if (isMap(match.labels)) {
     for (const [name, value] of Object.entries(match.labels)) {
-      checkLabel(name, value, [...path, "labels", name], report);
+      checkLabel(name, value, [...path, "labels", name], effort, report);
     }
   }
   for (const key of ["tenants", "capabilities", "requires"]) checkExact(match[key], key, [...path, key], report);
   if (vocabulary !== null) checkTags(match.risk_tags, [...path, "risk_tags"], vocabulary, report);
-  if (typeof match.when === "string") checkCondition(match.when, [...path, "when"], report);
+  if (typeof match.when === "string") checkCondition(match.when, [...path, "when"], context, report);
   // One within another is the schema's to report.
-  if (path.at(-1) !== "unless") checkMatch(match.unless, [...path, "unless"], vocabulary, report);
+  if (path.at(-1) !== "unless") checkMatch(match.unless, [...path, "unless"], context, report);
 }
 
-function checkPatterns(
-  list: Json | undefined,
-  path: Path,
-  read: (pattern: string) => Read<unknown>,
-  report: Report,
-): void {
+/** Reads one pattern; its value is how much it takes to file it. */
+type ReadPattern = (pattern: string) => Read<number>;
+
+const readTopic: ReadPattern = (pattern) => {
+  const read = readTopicPattern(pattern);
+  return read.ok ? { ok: true, value: read.value.length * (read.value[0]?.length ?? 1) } : read;
+};
+const readActor: ReadPattern = (pattern) => sizeOf(readValueGlob(pattern, ACTOR_CHARACTER));
+const readLabel: ReadPattern = (pattern) => sizeOf(readValueGlob(pattern, LABEL_CHARACTER));
+
+function sizeOf(read: Read<readonly unknown[]>): Read<number> {
+  return read.ok ? { ok: true, value: read.value.length } : read;
+}
+
+function checkPatterns(list: Json | undefined, path: Path, read: ReadPattern, effort: Effort, report: Report): void {
   itemsOf(list).forEach((item, index) => {
-    if (typeof item !== "string") return;
-    const answer = read(item);
-    if (answer.ok) return;
-    report("pattern_invalid", `the pattern ${quoted(item)} is not valid: ${answer.message}`, [...path, index]);
+    if (typeof item === "string") checkPattern(item, [...path, index], read, effort, report);
   });
 }
 
-function checkLabel(name: string, value: Json, path: Path, report: Report): void {
+function checkPattern(pattern: string, path: Path, read: ReadPattern, effort: Effort, report: Report): void {
+  if (!hasRoom(effort, path, report)) return;
+  const answer = read(pattern);
+  if (answer.ok) effort.spellings += answer.value;
+  else report("pattern_invalid", `the pattern ${quoted(pattern)} is not valid: ${answer.message}`, path);
+}
+
+function checkLabel(name: string, value: Json, path: Path, effort: Effort, report: Report): void {
   if (name === "" || name.length > 256) {
     report("value_invalid", "a label's name must be 1 to 256 characters", path, "key");
   }
-  const read = (pattern: string): Read<unknown> => readValueGlob(pattern, LABEL_CHARACTER);
-  if (typeof value !== "string") {
-    checkPatterns(value, path, read, report);
-    return;
-  }
-  const answer = read(value);
-  if (!answer.ok) report("pattern_invalid", `the pattern ${quoted(value)} is not valid: ${answer.message}`, path);
+  if (typeof value === "string") checkPattern(value, path, readLabel, effort, report);
+  else checkPatterns(value, path, readLabel, effort, report);
 }
 
 function checkExact(list: Json | undefined, key: string, path: Path, report: Report): void {
@@ -72,14 +76,19 @@ function checkTags(tags: Json | undefined, path: Path, vocabulary: ReadonlySet<s
     itemsOf(list).forEach((tag, index) => {
       if (typeof tag !== "string" || vocabulary.has(tag)) return;
       const message = `the tag ${quoted(tag)} is not in the policy's vocabulary`;
-      report("tag_unknown", message, [...at, index], "value", meantTag(tag, vocabulary));
+      report("tag_unknown", message, [...at, index], "value", () => meantTag(tag, vocabulary));
     });
   }
 }
 
-function checkCondition(source: string, path: Path, report: Report): void {
+function checkCondition(source: string, path: Path, { conditions, effort }: CheckContext, report: Report): void {
+  if (conditions.has(source) || !hasRoom(effort, path, report)) return;
   const compiled = compileCondition(source);
-  if (compiled.ok) return;
+  if (compiled.ok) {
+    conditions.set(source, compiled.condition);
+    effort.built += compiled.condition.built;
+    return;
+  }
   for (const { message, help, offset } of compiled.problems) {
     report(
       "condition_invalid",

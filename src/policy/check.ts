@@ -1,20 +1,9 @@
 import { compileLinearPattern } from "../linear-pattern.js";
 import type { Json } from "../outcome.js";
+import { type CheckContext, hasRoom } from "./check-context.js";
 import { checkMatch } from "./check-match.js";
 import { isMap, itemsOf, type Loose, type Report } from "./report.js";
 import { type Path, pointer, quoted } from "./source.js";
-
-/** What the files of one policy share while they are checked. */
-export interface CheckContext {
-  /** Ids of rules and outputs seen so far, with the place of each. */
-  readonly ids: Map<string, string>;
-  /** Tags that may be used; null where any may. */
-  readonly vocabulary: ReadonlySet<string> | null;
-  /** `main`: the policy itself. `import`: a file that one of its files imports. */
-  readonly role: "main" | "import";
-  /** How messages call the file: empty for the policy itself. */
-  readonly file: string;
-}
 
 /** The tags a policy lets rules and jobs use: its vocabulary and its tiers; null where it has no vocabulary. */
 export function vocabularyOf(document: Json | undefined): ReadonlySet<string> | null {
@@ -36,9 +25,9 @@ export function check(document: Json, context: CheckContext, report: Report): vo
       if (!isMap(rule)) return;
       const path = [key, index];
       checkId(rule.id, [...path, "id"], context, report);
-      checkMatch(rule.match, [...path, "match"], context.vocabulary, report);
+      checkMatch(rule.match, [...path, "match"], context, report);
       if (key === "rules") checkBlocks(rule, path, report);
-      else checkDetect(rule.detect, [...path, "detect"], report);
+      else checkDetect(rule.detect, [...path, "detect"], context, report);
     });
   }
 }
@@ -144,7 +133,7 @@ function checkBlocks(rule: Loose, path: Path, report: Report): void {
   });
 }
 
-function checkDetect(detect: Json | undefined, path: Path, report: Report): void {
+function checkDetect(detect: Json | undefined, path: Path, { effort }: CheckContext, report: Report): void {
   const names = new Set<string>();
   itemsOf(detect).forEach((item, index) => {
     if (!isMap(item)) return;
@@ -153,10 +142,12 @@ function checkDetect(detect: Json | undefined, path: Path, report: Report): void
       if (names.has(name)) report("value_repeated", `the name ${quoted(name)} stands twice`, [...path, index, "name"]);
       names.add(name);
     }
-    if (typeof pattern !== "string") return;
+    const at = [...path, index, "pattern"];
+    if (typeof pattern !== "string" || !hasRoom(effort, at, report)) return;
     const read = compileLinearPattern(pattern);
-    if (read.ok) return;
-    const message = `the pattern ${quoted(pattern)} is not valid: ${read.message}`;
-    report("pattern_invalid", message, [...path, index, "pattern"]);
+    if (read.ok) effort.built += read.value.built;
+    if (read.ok && read.value.finds) return;
+    const why = read.ok ? "it can match nothing but the empty text" : read.message;
+    report("pattern_invalid", `the pattern ${quoted(pattern)} is not valid: ${why}`, at);
   });
 }

@@ -3,7 +3,7 @@ import { nearest } from "../nearest.js";
 import type { ApprovalRequirement, Constraints, Decision, DecisionType, Obligations, OutputRule } from "../outcome.js";
 import { type Engine, type Rule, readApproval } from "./compile.js";
 import { ERRS, PERMITS, type Reach } from "./match.js";
-import { meet } from "./meet.js";
+import { meetAll } from "./meet.js";
 import type { View } from "./view.js";
 
 /** A rule that matched, and how far. */
@@ -46,7 +46,7 @@ export function combine(engine: Engine, matches: readonly Match[], outputs: read
   if (deniedByDefault) return decide(DENIED_BY_DEFAULT, {}, NOTHING);
 
   const rules = matches.map(({ rule }) => rule);
-  const constraints = rules.reduce<Constraints>((met, rule) => meet(met, rule.constraints), {});
+  const constraints = meetAll(rules.map((rule) => rule.constraints));
   const bound: Bound = {
     approvals: [...(permitted ? [] : [HELD_BY_DEFAULT.approval]), ...present(rules.map((rule) => rule.approval))],
     limits: present(rules.map((rule) => rule.limit)),
@@ -107,6 +107,8 @@ const HELD_BY_DEFAULT: Named & { readonly approval: ApprovalRequirement } = {
   approval: readApproval("@default", {}),
 };
 
+const MAX_SUGGESTED = 256;
+
 /**
  * A job whose tags the policy does not take: one outside its vocabulary, or not exactly one tier. Null when they are
  * taken. A tier that only the job declares counts against it and never for it, where declared tags are not trusted.
@@ -115,7 +117,8 @@ export function refuseTags(engine: Engine, view: View): Decision | null {
   const { vocabulary, tiers } = engine;
   const stray = vocabulary === null ? undefined : view.tags.find((tag) => !vocabulary.has(tag));
   if (vocabulary !== null && stray !== undefined) {
-    const meant = nearest(stray, vocabulary);
+    // Looked for among a few only: a job must not cost what a vocabulary is large.
+    const meant = vocabulary.size > MAX_SUGGESTED ? undefined : nearest(stray, vocabulary);
     const hint = meant === undefined ? "" : ` (did you mean \`${meant}\`?)`;
     return refuse(engine, "@tags", `the tag \`${stray}\` is not in the policy's vocabulary${hint}`);
   }

@@ -18,7 +18,7 @@ import type {
   RemediationDocument,
   RuleDocument,
 } from "./document.js";
-import { compileMatch, type Test } from "./match.js";
+import { type Conditions, compileMatch, type Test } from "./match.js";
 import { meet } from "./meet.js";
 import { createRuleIndex, type RuleIndex } from "./rule-index.js";
 
@@ -60,18 +60,18 @@ interface Output {
 }
 
 /** The document MUST have been checked and normalised. */
-export function compile(document: PolicyDocument, snapshot: string): Engine {
+export function compile(document: PolicyDocument, snapshot: string, conditions: Conditions): Engine {
   const { tags, tiers, outputs = [] } = document;
   return {
     snapshot,
     combining: document.combining,
     default: document.default,
-    vocabulary: tags === undefined ? null : new Set([...Object.keys(tags), ...(tiers ?? [])]),
+    vocabulary: tags === undefined ? null : new Set([...Object.keys(tags), ...(tiers ?? [])].sort()),
     tiers: tiers === undefined ? null : new Set(tiers),
-    rules: document.rules.map(compileRule),
+    rules: document.rules.map((rule) => compileRule(rule, conditions)),
     index: createRuleIndex(document.rules.map((rule) => rule.match)),
     outputs: outputs.map(({ id, match, detect, action }) => ({
-      test: compileMatch(match),
+      test: compileMatch(match, conditions),
       rule: deepFreeze<OutputRule>({ ruleId: id, detect: unique(detect), action }),
     })),
     outputIndex: createRuleIndex(outputs.map((output) => output.match)),
@@ -106,7 +106,7 @@ function fieldsOf({ rules, outputs = [], tags, tiers }: PolicyDocument): Readonl
   return new Set(["topic", ...[...keys].flatMap((key) => FIELD_OF.get(key) ?? [])]);
 }
 
-function compileRule(rule: RuleDocument): Rule {
+function compileRule(rule: RuleDocument, conditions: Conditions): Rule {
   const { id, decision, reason, approval = {}, throttle, constraints, remediations } = rule;
   const maxConcurrent = constraints?.max_concurrent;
   // What is written here goes into decisions as it is, and those are frozen with all they hold.
@@ -114,7 +114,7 @@ function compileRule(rule: RuleDocument): Rule {
     id,
     type: decision.toUpperCase() as DecisionType,
     reason: reason ?? null,
-    test: compileMatch(rule.match),
+    test: compileMatch(rule.match, conditions),
     constraints: constraints === undefined ? UNCONSTRAINED : meet(readConstraints(constraints), {}),
     approval: decision === "require_approval" ? readApproval(id, approval) : null,
     limit: throttle === undefined ? null : readLimit(id, reason, throttle),

@@ -19,6 +19,8 @@ export interface Condition {
   readonly reads: ReadonlySet<string>;
   /** The tags it asks for when all it does with `job.risk_tags` is `"name" in job.risk_tags`; otherwise null. */
   readonly tagsNamed: ReadonlySet<string> | null;
+  /** What it cost to compile, in units of some 100 ns. */
+  readonly built: number;
   /** For analysis: paths below `job` and values worth trying there. It MUST NOT decide anything. */
   readonly probes: readonly { readonly path: readonly string[]; readonly values: readonly Json[] }[];
   /**
@@ -74,6 +76,7 @@ export function compileCondition(source: string): ReadCondition {
     tagsAtLarge: false,
     probes: new Map(),
     nodes: 0,
+    built: 0,
     comprehensions: 0,
     variable: null,
   };
@@ -96,9 +99,33 @@ function conditionOf(context: Context, whole: Expression): Condition {
     reads: context.reads,
     tagsNamed: context.tagsAtLarge ? null : context.tags,
     probes: [...context.probes.values()].map(({ path, values }) => ({ path, values: [...values.values()] })),
-    evaluate: (job: ConditionJob, purse?: Purse) => evaluate(whole, job, purse),
+    built: context.built + context.nodes * UNITS_A_NODE,
+    evaluate: evaluateOf(context, whole),
   });
 }
+
+/** What a part of a condition costs to compile, in units of some 100 ns. */
+const UNITS_A_NODE = 50;
+
+/** A condition that reads nothing is asked once, and pays for nothing afterwards. */
+function evaluateOf(context: Context, whole: Expression): Condition["evaluate"] {
+  if (context.reads.size > 0) return (job, purse) => evaluate(whole, job, purse);
+  const always = evaluate(whole, NO_JOB, undefined);
+  return () => always;
+}
+
+const NO_JOB: ConditionJob = {
+  actor: null,
+  capability: null,
+  constraints: {},
+  labels: {},
+  payload: null,
+  requires: [],
+  resources: { paths: [], hosts: [] },
+  risk_tags: [],
+  tenant_id: "default",
+  topic: "job",
+};
 
 function evaluate(whole: Expression, job: ConditionJob, purse: Purse | undefined): ConditionResult {
   const given = purse === undefined ? MAX_STEPS : Math.min(MAX_STEPS, purse.left);

@@ -5,8 +5,11 @@ import type { Engine, Rule } from "./compile.js";
 import { ERRS, MISSES, PERMITS, type Reach, reach } from "./match.js";
 import type { View } from "./view.js";
 
-/** Combinations of matching rules whose decision is kept: steps in the tree of all of them. Beyond it they are made again. */
-const MAX_KEPT = 4_096;
+/**
+ * What is kept of decisions: steps in the tree of all combinations, and rules that the decisions name. Beyond it, and
+ * twice the rules there are, all is made again: so the longest combination of all fits, too.
+ */
+const MAX_KEPT = 16_384;
 
 /** One matching rule, or output rule, further in a combination. */
 interface Step {
@@ -29,6 +32,7 @@ export function createDecide(engine: Engine): (view: View) => Decision {
   const { rules, index, outputs, outputIndex } = engine;
   const firstMatch = engine.combining === "first_match";
   const checksTags = engine.vocabulary !== null || engine.tiers !== null;
+  const maxKept = MAX_KEPT + 2 * rules.length;
   let root = createStep(null, 0);
   let kept = 0;
 
@@ -60,9 +64,12 @@ export function createDecide(engine: Engine): (view: View) => Decision {
         if (reached !== MISSES) step = follow(step, -(number * 4 + reached));
       }
     }
-    step.decision ??= decideStep(engine, step);
+    if (step.decision === null) {
+      step.decision = decideStep(engine, step);
+      kept += step.decision.matched.length;
+    }
     const { decision } = step;
-    if (kept > MAX_KEPT) {
+    if (kept > maxKept) {
       root = createStep(null, 0);
       kept = 0;
     }
@@ -85,12 +92,14 @@ function decideStep(engine: Engine, last: Step): Decision {
   for (let step = last; step.before !== null; step = step.before) {
     const number = Math.abs(step.code) >> 2;
     const reached = (Math.abs(step.code) & 3) as Reach;
-    if (step.code > 0) matches.unshift({ rule: engine.rules[number] as Rule, reached });
+    if (step.code > 0) matches.push({ rule: engine.rules[number] as Rule, reached });
     else {
-      outputs.unshift((engine.outputs[number] as Engine["outputs"][number]).rule);
+      outputs.push((engine.outputs[number] as Engine["outputs"][number]).rule);
       sure ||= reached === PERMITS;
     }
   }
+  matches.reverse();
+  outputs.reverse();
   // An output rule that only may match adds to the default, and does not take its place.
   return deepFreeze(combine(engine, matches, sure ? outputs : [...outputs, ...engine.outputDefault]));
 }

@@ -1,8 +1,8 @@
 import type { ApprovalRequirement, Decision, Limit } from "../outcome.js";
 import type { Engine, Rule } from "./compile.js";
-import type { MatchDocument, PolicyDocument } from "./document.js";
+import type { PolicyDocument } from "./document.js";
 import { type Failure, failuresOf } from "./failures.js";
-import { conditionErrors, isEmptyList } from "./match.js";
+import { conditionErrors, PERMITS, reach } from "./match.js";
 import { escaped, quoted } from "./source.js";
 import type { View } from "./view.js";
 
@@ -51,11 +51,11 @@ export function explain(engine: Engine, document: PolicyDocument, view: View, de
   const met = new Set(decision.matched);
   for (const [index, { id, match }] of document.rules.entries()) {
     if (met.has(id)) {
-      matched.push(explainRule(engine.rules[index] as Rule, match, view, decision));
+      matched.push(explainRule(engine.rules[index] as Rule, view, decision));
       continue;
     }
     // Each rule is asked as if it were the only one: what the others' conditions cost is not its fault.
-    const failures = failuresOf(match, { ...view, purse: undefined });
+    const failures = failuresOf(match, (engine.rules[index] as Rule).test, { ...view, purse: undefined });
     const [first] = failures;
     if (first === undefined) notReached.push(id);
     else missed.push({ id, ...first, failing: failures.length });
@@ -74,10 +74,15 @@ export function explainRefusal(decision: Decision): Explanation {
 /** An error that the condition does not make by itself. */
 const TOO_DEAR = "the conditions of this decision took too many steps together";
 
-function explainRule(rule: Rule, match: MatchDocument, view: View, decision: Decision): ExplainedRule {
+function explainRule(rule: Rule, view: View, decision: Decision): ExplainedRule {
   const erred = decision.erred.includes(rule.id);
   const error = erred ? (conditionErrors(rule.test, view)[0] ?? TOO_DEAR) : undefined;
-  const reached = erred ? "erred" : leansOnUntrusted(match, view) ? "restricts" : "permits";
+  // An error that came of what other conditions cost does not come again here.
+  const reached = erred
+    ? "erred"
+    : reach(rule.test, { ...view, purse: undefined }) === PERMITS
+      ? "permits"
+      : "restricts";
   return {
     id: rule.id,
     reached,
@@ -85,21 +90,6 @@ function explainRule(rule: Rule, match: MatchDocument, view: View, decision: Dec
     adds: addsOf(rule, reached, decision),
     ...(error === undefined ? {} : { error }),
   };
-}
-
-/** Would the rule stop matching, or start to be lifted, without the tags that nobody vouches for? */
-function leansOnUntrusted(match: MatchDocument, view: View): boolean {
-  if (view.untrusted.length === 0) return false;
-  const { risk_tags: tags, when, unless } = match;
-  const asks = [tags, unless?.risk_tags].some(
-    (asked) =>
-      asked !== undefined &&
-      (isEmptyList(asked) ||
-        Object.values(asked)
-          .flat()
-          .some((tag) => view.untrusted.includes(tag))),
-  );
-  return asks || [when, unless?.when].some((condition) => condition?.includes("risk_tags") === true);
 }
 
 function addsOf(rule: Rule, reached: ExplainedRule["reached"], decision: Decision): readonly string[] {

@@ -1,5 +1,5 @@
 import type { MatchDocument, MatchKeys, TagsDocument } from "./document.js";
-import { compileMatch, compileTopics, isEmptyList, MISSES, reach } from "./match.js";
+import { ASKS_NOTHING, compileTopics, isEmptyList, MISSES, reach, type Test } from "./match.js";
 import { quoted } from "./source.js";
 import type { View } from "./view.js";
 
@@ -17,29 +17,45 @@ const ORDER = [
   ...(["unless", "when"] as const),
 ];
 
-/** Every key of a match block that keeps it from matching, each asked on its own by the engine's own tests. */
-export function failuresOf(match: MatchDocument, view: View): readonly Failure[] {
+type Key = (typeof ORDER)[number];
+
+/** Every key of a match block that keeps it from matching, each asked on its own by the rule's own tests. */
+export function failuresOf(match: MatchDocument, test: Test, view: View): readonly Failure[] {
   return ORDER.flatMap((key) => {
     if (match[key] === undefined) return [];
-    if (key === "labels") return labelFailures(match, view);
-    return holds({ [key]: match[key] }, view) ? [] : [{ key, ...describe(key, match, view) }];
+    if (key === "labels") return labelFailures(match, test, view);
+    return holds(key, match, test, view) ? [] : [{ key, ...describe(key, match, view) }];
   });
 }
 
-function holds(match: MatchDocument, view: View): boolean {
-  if (match.topics !== undefined && !compileTopics(match.topics)(view.topic)) return false;
-  return reach(compileMatch(match), view) !== MISSES;
+function holds(key: Exclude<Key, "labels">, match: MatchDocument, test: Test, view: View): boolean {
+  if (key === "topics") return compileTopics(match.topics ?? [])(view.topic);
+  const name = TESTED[key];
+  return reach({ ...ASKS_NOTHING, [name]: test[name] }, view) !== MISSES;
 }
 
-function labelFailures(match: MatchDocument, view: View): readonly Failure[] {
-  return Object.entries(match.labels ?? {}).flatMap(([name, test]) => {
-    if (holds({ labels: { [name]: test } }, view)) return [];
+/** What each key is called once it is compiled. */
+const TESTED = {
+  tenants: "tenants",
+  actors: "actors",
+  actor_types: "actorTypes",
+  capabilities: "capabilities",
+  requires: "requires",
+  risk_tags: "tags",
+  unless: "unless",
+  when: "when",
+} as const;
+
+function labelFailures(match: MatchDocument, test: Test, view: View): readonly Failure[] {
+  return Object.entries(match.labels ?? {}).flatMap(([name, wanted], index) => {
+    const asked = test.labels?.[index];
+    if (asked === undefined || reach({ ...ASKS_NOTHING, labels: [asked] }, view) !== MISSES) return [];
     const value = Object.hasOwn(view.labels, name) ? quoted(view.labels[name] as string) : "none";
-    return [{ key: `labels.${name}`, wanted: "absent" in test ? "none" : anyOf(test), had: value }];
+    return [{ key: `labels.${name}`, wanted: "absent" in wanted ? "none" : anyOf(wanted), had: value }];
   });
 }
 
-function describe(key: Exclude<(typeof ORDER)[number], "labels">, match: MatchKeys, view: View): Omit<Failure, "key"> {
+function describe(key: Exclude<Key, "labels">, match: MatchKeys, view: View): Omit<Failure, "key"> {
   const { actor } = view;
   switch (key) {
     case "topics":

@@ -1,12 +1,13 @@
 import { canonicalize } from "../canonical.js";
 import { digest } from "../digest.js";
 import { PolicyError, type PolicyIssue } from "../errors.js";
-import { deepFreeze } from "../job/freeze.js";
 import type { Json } from "../outcome.js";
-import { type CheckContext, check, vocabularyOf } from "./check.js";
+import { check, vocabularyOf } from "./check.js";
+import { type CheckContext, createEffort } from "./check-context.js";
+import type { Condition } from "./condition.js";
 import type { PolicyDocument } from "./document.js";
 import { type Merged, normalise } from "./normalise.js";
-import { isMap, itemsOf, type Loose, reportTo } from "./report.js";
+import { isMap, itemsOf, type Loose, MAX_LISTED, reportTo } from "./report.js";
 import type { Reading } from "./source.js";
 import { translate } from "./translate.js";
 import { validate } from "./validate-document.generated.js";
@@ -23,10 +24,9 @@ export interface PolicyFile {
 export interface Linked {
   readonly document: PolicyDocument;
   readonly sourceHash: string | null;
+  /** Its conditions, by their text: they were compiled to be checked. */
+  readonly conditions: ReadonlyMap<string, Condition>;
 }
-
-/** Problems of one kind that are listed: a file with more is not a policy, and the message would be larger than it. */
-const MAX_LISTED = 1_000;
 
 /** The paths a file imports, as far as they are texts. */
 export function importsOf(reading: Reading): readonly string[] {
@@ -40,11 +40,15 @@ export function importsOf(reading: Reading): readonly string[] {
  * @throws PolicyError with every problem found, in the order of files and places.
  */
 export function link(main: PolicyFile): Linked {
-  const ids = new Map<string, string>();
-  const vocabulary = vocabularyOf(main.reading.value);
+  const shared = {
+    ids: new Map<string, string>(),
+    vocabulary: vocabularyOf(main.reading.value),
+    conditions: new Map<string, Condition>(),
+    effort: createEffort(),
+  };
   const issues: PolicyIssue[] = [];
   for (const file of filesOf(main)) {
-    const context: CheckContext = { ids, vocabulary, role: file === main ? "main" : "import", file: file.name };
+    const context: CheckContext = { ...shared, role: file === main ? "main" : "import", file: file.name };
     const found = sorted(issuesOf(file.reading, context));
     issues.push(...(file === main ? found : found.map((issue) => ({ ...issue, source: file.name }))));
   }
@@ -53,8 +57,11 @@ export function link(main: PolicyFile): Linked {
   if (merged.rules.length === 0) {
     throw new PolicyError([{ code: "key_missing", message: "no file of the policy has `rules`", path: "" }]);
   }
-  const document = deepFreeze(normalise(main.reading.value, merged));
-  return { document, sourceHash: sourceHashOf(main) };
+  return {
+    document: normalise(main.reading.value, merged),
+    sourceHash: sourceHashOf(main),
+    conditions: shared.conditions,
+  };
 }
 
 function issuesOf(reading: Reading, context: CheckContext): PolicyIssue[] {
@@ -64,7 +71,7 @@ function issuesOf(reading: Reading, context: CheckContext): PolicyIssue[] {
   issues.push(...translate(errors.slice(0, MAX_LISTED), reading.locate));
   const checked: PolicyIssue[] = [];
   check(reading.value, context, reportTo(checked, reading.locate));
-  issues.push(...checked.slice(0, MAX_LISTED));
+  issues.push(...checked);
   return issues;
 }
 

@@ -1,4 +1,4 @@
-import { type Condition, compileCondition } from "./condition.js";
+import type { Condition } from "./condition.js";
 import type { MatchDocument, MatchKeys, TagsDocument } from "./document.js";
 import { ACTOR_CHARACTER, type Glob, LABEL_CHARACTER, matches, readValueGlob } from "./glob.js";
 import { createTopicTrie } from "./topic-trie.js";
@@ -42,19 +42,28 @@ const RESTRICTS = 1;
 export const PERMITS = 2;
 export const ERRS = 3;
 
+/** Conditions by their text, compiled when they were checked. */
+export type Conditions = ReadonlyMap<string, Condition>;
+
 /** The document MUST have been checked: a pattern or condition that cannot be read is a bug here. */
-export function compileMatch(match: MatchDocument): Test {
+export function compileMatch(match: MatchDocument, conditions: Conditions): Test {
   // Written out rather than spread: ten thousand of these are kept, and each is half as large so.
-  const { tags, tenants, actors, actorTypes, capabilities, requires, labels, when } = compileKeys(match);
-  const unless = match.unless === undefined ? null : compileUnless(match.unless);
+  const { tags, tenants, actors, actorTypes, capabilities, requires, labels, when } = compileKeys(match, conditions);
+  const unless = match.unless === undefined ? null : compileUnless(match.unless, conditions);
   return { tags, tenants, actors, actorTypes, capabilities, requires, labels, when, unless };
 }
 
-function compileUnless(unless: MatchKeys): Unless {
-  return { ...compileKeys(unless), topics: unless.topics === undefined ? null : compileTopics(unless.topics) };
+/** A test that every job passes: with one key of another in its place, that key alone is asked. */
+export const ASKS_NOTHING: Test = compileMatch({}, new Map());
+
+function compileUnless(unless: MatchKeys, conditions: Conditions): Unless {
+  return {
+    ...compileKeys(unless, conditions),
+    topics: unless.topics === undefined ? null : compileTopics(unless.topics),
+  };
 }
 
-function compileKeys(match: MatchKeys): Keys {
+function compileKeys(match: MatchKeys, conditions: Conditions): Keys {
   return {
     tags: match.risk_tags ?? null,
     tenants: setOf(match.tenants),
@@ -63,7 +72,7 @@ function compileKeys(match: MatchKeys): Keys {
     capabilities: setOf(match.capabilities),
     requires: match.requires ?? null,
     labels: match.labels === undefined ? null : Object.entries(match.labels).map(compileLabel),
-    when: match.when === undefined ? null : compileWhen(match.when),
+    when: match.when === undefined ? null : (conditions.get(match.when) ?? missing(match.when)),
   };
 }
 
@@ -74,10 +83,8 @@ export function compileTopics(patterns: readonly string[]): TopicTest {
   return (topic) => trie.find(topic).length > 0;
 }
 
-function compileWhen(source: string): Condition {
-  const compiled = compileCondition(source);
-  if (!compiled.ok) throw new Error(`unchecked condition: ${compiled.problems[0]?.message ?? ""}`);
-  return compiled.condition;
+function missing(source: string): never {
+  throw new Error(`unchecked condition: ${source}`);
 }
 
 export function isEmptyList(tags: TagTest): tags is readonly [] {

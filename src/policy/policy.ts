@@ -99,8 +99,8 @@ export function compileFiles(main: PolicyFile): Policy {
   return createPolicy(link(main));
 }
 
-function createPolicy({ document, sourceHash }: Linked): Policy {
-  const engine = compile(document, snapshotOf(document));
+function createPolicy({ document, sourceHash, conditions }: Linked): Policy {
+  const engine = compile(document, snapshotOf(document), conditions);
   const read = keepAsText(document);
   const decide = createDecide(engine);
   const asking = { fields: engine.fields, knows: engine.index.knows };

@@ -49,7 +49,7 @@ function refuse(code: string, message: string, help?: string): Reading {
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
-const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]|\r(?!\n)/;
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\p{Zl}\p{Zp}\p{Cf}]|\r(?!\n)/u;
 
 function readText(text: string): Omit<Reading, "sourceHash"> {
   const positionOf = createPositions(text);
@@ -60,9 +60,10 @@ function readText(text: string): Omit<Reading, "sourceHash"> {
   const control = CONTROL.exec(text);
   if (control !== null) {
     const code = (control[0].codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0");
-    const message = `a policy must not hold the control character U+${code}`;
+    const message = `a policy must not hold the invisible or control character U+${code}`;
+    const help = "remove it; where it is meant, write it as an escape in double quotes";
     return {
-      issues: [place({ code: "encoding_invalid", message, offset: control.index, fatal: true })],
+      issues: [place({ code: "encoding_invalid", message, help, offset: control.index, fatal: true })],
       locate: NOWHERE,
     };
   }
@@ -145,6 +146,10 @@ function toJson(node: ParsedNode | null, path: Path, found: Found[]): Json {
   if (isMap(node)) return mapToJson(node.items as Pair<ParsedNode, ParsedNode | null>[], path, found);
   if (!isScalar(node)) return null;
   const value = node.value as unknown;
+  if (typeof value === "string" && !value.isWellFormed()) {
+    found.push({ ...LONE_SURROGATE, offset: node.range[0], path: pointer(path) });
+    return value.toWellFormed();
+  }
   if (
     typeof value === "number" &&
     (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
@@ -155,6 +160,9 @@ function toJson(node: ParsedNode | null, path: Path, found: Found[]): Json {
   }
   return value as Json;
 }
+
+/** An escape can write what no UTF-8 text holds. */
+const LONE_SURROGATE = { code: "encoding_invalid", message: "a text must not hold a lone surrogate", fatal: false };
 
 function mapToJson(pairs: readonly Pair<ParsedNode, ParsedNode | null>[], path: Path, found: Found[]): Json {
   // The library's own check compares every key with every other.
@@ -172,6 +180,9 @@ function mapToJson(pairs: readonly Pair<ParsedNode, ParsedNode | null>[], path: 
         help: "quote the key",
         path: pointer(path),
       });
+    } else if (!name.isWellFormed()) {
+      found.push({ ...at, ...LONE_SURROGATE, path: pointer(path) });
+      entries.push([name.toWellFormed(), toJson(value, path, found)]);
     } else if (name === "<<") {
       found.push({
         ...at,

@@ -23,9 +23,16 @@ interface Shelf {
 /** Topics whose shelves are kept, at most. */
 const MAX_TOPICS = 2_048;
 
+/** A shelf of more rules than this takes the room of several. */
+const RULES_A_PLACE = 32;
+
+function placesOf({ always }: Shelf): number {
+  return 1 + Math.floor(always.length / RULES_A_PLACE);
+}
+
 export function createRuleIndex(matches: readonly MatchDocument[]): RuleIndex {
   const filing = fileRules(matches);
-  const shelves = createMemo<Shelf>(MAX_TOPICS);
+  const shelves = createMemo<Shelf>(MAX_TOPICS, placesOf);
   const shelfOf = (topic: string): Shelf => {
     const known = shelves.get(topic);
     if (known !== undefined) return known;

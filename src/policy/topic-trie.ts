@@ -15,12 +15,14 @@ interface Node<Value> {
   /** Null while there are none: most nodes are only passed through. */
   values: Value[] | null;
   literals: Map<string, Node<Value>> | null;
-  globs: { readonly text: string; readonly glob: Glob; readonly node: Node<Value> }[] | null;
+  globs: { readonly glob: Glob; readonly node: Node<Value> }[] | null;
   one: Node<Value> | null;
   many: Node<Value> | null;
   /** The look-up that last entered this node by `**`. */
   entered: number;
 }
+
+type Globs<Value> = Map<Node<Value>, Map<string, Node<Value>>>;
 
 function createNode<Value>(): Node<Value> {
   return { values: null, literals: null, globs: null, one: null, many: null, entered: 0 };
@@ -29,19 +31,22 @@ function createNode<Value>(): Node<Value> {
 export function createTopicTrie<Value>(): TopicTrie<Value> {
   const walk: Walk<Value> = { root: createNode(), reached: [], next: [], deep: [], lookup: 0 };
   const { root } = walk;
+  // Of each node its globs by their text: only while patterns are added.
+  const globs: Globs<Value> = new Map();
   return {
     add(pattern, value) {
       const read = readTopicPattern(pattern);
       if (!read.ok) throw new Error(`unchecked pattern: ${read.message}`);
       for (const steps of read.value) {
         let node = root;
-        for (const step of steps) node = childFor(node, step);
+        for (const step of steps) node = childFor(node, step, globs);
         node.values ??= [];
         if (node.values.at(-1) !== value) node.values.push(value);
       }
     },
     find: (topic) => find(walk, topic),
     lists() {
+      globs.clear();
       const found: Value[][] = [];
       const visit = (node: Node<Value>): void => {
         if (node.values !== null) {
@@ -147,7 +152,7 @@ function step<Value>(node: Node<Value>, segment: string, next: Node<Value>[], be
   return count;
 }
 
-function childFor<Value>(node: Node<Value>, step: Step): Node<Value> {
+function childFor<Value>(node: Node<Value>, step: Step, globs: Globs<Value>): Node<Value> {
   switch (step.kind) {
     case "one":
       node.one ??= createNode();
@@ -164,11 +169,14 @@ function childFor<Value>(node: Node<Value>, step: Step): Node<Value> {
       return created;
     }
     case "glob": {
-      node.globs ??= [];
-      const known = node.globs.find((child) => child.text === step.text);
-      if (known !== undefined) return known.node;
+      const byText = globs.get(node) ?? new Map<string, Node<Value>>();
+      globs.set(node, byText);
+      const known = byText.get(step.text);
+      if (known !== undefined) return known;
       const created = createNode<Value>();
-      node.globs.push({ text: step.text, glob: step.glob, node: created });
+      byText.set(step.text, created);
+      node.globs ??= [];
+      node.globs.push({ glob: step.glob, node: created });
       return created;
     }
   }

@@ -1,6 +1,6 @@
 import { types } from "node:util";
-import { copyAsCanonical } from "../job/copy.js";
-import { FIELDS, MAX_ITEMS, MAX_TEXT, MAX_TOPIC, TAG, TOPIC } from "../job/fields.js";
+import { isPlainArray, isPlainObject } from "../job/copy.js";
+import { FIELDS, MAX_ITEMS, MAX_TEXT, MAX_TOPIC, TAG, TOPIC, writeField } from "../job/fields.js";
 import type { AdmittedJob } from "../job/job.js";
 import { nearest } from "../nearest.js";
 import type { Json } from "../outcome.js";
@@ -108,10 +108,15 @@ function makeConditionJob(view: View): ConditionJob | null {
 /** No larger than an admitted job may be at most. */
 const MAX_REST = { maxBytes: 16_777_216, maxDepth: 64 };
 
-function readRest(rest: View["rest"]): Record<string, Json | undefined> | null {
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  const copy = copyAsCanonical(given, MAX_REST);
-  return copy.ok ? (JSON.parse(copy.text) as Record<string, Json>) : null;
+/** Copied and checked as `admit` does. */
+function readRest(rest: View["rest"]): Record<string, Json> | null {
+  const read: Record<string, Json> = {};
+  for (const name of ["constraints", "payload", "resources"] as const) {
+    const written = writeField(name, rest[name], MAX_REST);
+    if (!written.ok) return null;
+    read[name] = written.value;
+  }
+  return read;
 }
 
 /** A job nobody has admitted, as far as policies look at it: or why there is no such view of it. */
@@ -214,9 +219,10 @@ function unknownField(key: string): string {
   return `unknown field ${quoted(key)}${meant === undefined ? "" : ` (did you mean \`${meant}\`?)`}`;
 }
 
-/** An object whose keys can be listed without running code of its maker's. */
+/** A plain object, whose keys can be listed without running code of its maker's. A proxy is asked nothing. */
 function isOpen(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !types.isProxy(value);
+  if (typeof value !== "object" || value === null || types.isProxy(value)) return false;
+  return !Array.isArray(value) && isPlainObject(value);
 }
 
 /** An own data property; undefined where there is none, and where a property is code. */
@@ -247,12 +253,13 @@ function readActor(value: unknown): View["actor"] | undefined {
 }
 
 function readList(value: unknown, grammar: (item: unknown) => item is string): readonly string[] | undefined {
-  if (types.isProxy(value) || !Array.isArray(value) || value.length > MAX_ITEMS) return undefined;
+  if (types.isProxy(value) || !Array.isArray(value) || !isPlainArray(value)) return undefined;
+  if (value.length > MAX_ITEMS) return undefined;
   const items: string[] = [];
   for (let index = 0; index < value.length; index += 1) {
     const item = read(value, index);
     if (!grammar(item)) return undefined;
-    items.push(item);
+    if (!items.includes(item)) items.push(item);
   }
   return items;
 }
@@ -264,7 +271,8 @@ function readLabels(value: unknown): View["labels"] | undefined {
   const entries: [string, string][] = [];
   for (const name of names) {
     const text = read(value, name);
-    if (!isText(name) || typeof text !== "string" || text.length > MAX_TEXT) return undefined;
+    if (!isText(name) || name === "__proto__") return undefined;
+    if (typeof text !== "string" || text.length > MAX_TEXT || !text.isWellFormed()) return undefined;
     entries.push([name, text]);
   }
   return Object.fromEntries(entries);
@@ -284,7 +292,7 @@ function isIdentifier(value: unknown): value is string {
 }
 
 function isText(value: unknown): value is string {
-  return typeof value === "string" && value.length >= 1 && value.length <= MAX_TEXT;
+  return typeof value === "string" && value.length >= 1 && value.length <= MAX_TEXT && value.isWellFormed();
 }
 
 function isTag(value: unknown): value is string {

@@ -65,7 +65,11 @@ export function allowsSelf(requirements: readonly ApprovalRequirement[]): boolea
   return requirements.every(({ allowSelf }) => allowSelf);
 }
 
-/** An identity as it is compared: two spellings of one name are one person. */
+/**
+ * An identity as it is compared: two spellings of one name are one person. Without characters that nobody sees, and
+ * folded by way of capitals, where `ß` is `SS` and the sigma at the end of a word is any other.
+ */
 export function foldIdentity(id: string): string {
-  return id.trim().normalize("NFKC").toLowerCase();
+  const visible = id.replace(/[\p{Cf}\p{Cc}]/gu, "").normalize("NFKC");
+  return visible.toLowerCase().toUpperCase().toLowerCase().normalize("NFKC").trim();
 }

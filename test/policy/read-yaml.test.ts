@@ -202,7 +202,8 @@ describe("bytes", () => {
     expect(issuesOf("version: v1\n# \u0007\n")).toEqual([
       {
         code: "encoding_invalid",
-        message: "a policy must not hold the control character U+0007",
+        message: "a policy must not hold the invisible or control character U+0007",
+        help: "remove it; where it is meant, write it as an escape in double quotes",
         path: "",
         line: 2,
         column: 3,

@@ -36,6 +36,8 @@ export interface Context {
   /** By the JSON of the path. */
   readonly probes: Map<string, { readonly path: readonly string[]; readonly values: Map<string, Json> }>;
   nodes: number;
+  /** What its patterns cost to compile, in units of some 100 ns. */
+  built: number;
   comprehensions: number;
   /** The variable of the comprehension that stands around; null outside. */
   variable: { readonly name: string; readonly kind: Kind } | null;

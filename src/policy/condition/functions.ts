@@ -141,6 +141,7 @@ function compileMatches(context: Context, node: ASTNode, receiver: Expression, a
   const compiled = compileLinearPattern(argument.constant);
   if (!compiled.ok) return problem(context, node, `the pattern of \`matches\` is not valid: ${compiled.message}`);
   const pattern = compiled.value;
+  context.built += pattern.built;
   return expression(context, node, { kind: "bool" }, (run) => {
     const text = textOf(run, receiver);
     if (text === FAILED || !spend(run, pattern.steps(text.length))) return FAILED;
