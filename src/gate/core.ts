@@ -1,8 +1,8 @@
 import type { Dispatchers } from "../dispatch/dispatcher.js";
 import { PolicyError, StoreError } from "../errors.js";
 import type { Json, Outcome } from "../outcome.js";
-import type { Policy } from "../policy/policy.js";
-import { compilePolicy } from "../policy/policy.js";
+import type { PolicyDocument } from "../policy/document.js";
+import { compilePolicy, documentText, type Policy } from "../policy/policy.js";
 import { LEASE_MS } from "../store/owner.js";
 import type { SettleRequest, Store } from "../store/port.js";
 import type { OwnerRow } from "../store/rows.js";
@@ -55,8 +55,8 @@ export function track<T>(core: Core, work: Promise<T>): Promise<T> {
 }
 
 /** A bound that nothing here keeps would be advice: such a policy does not come into force. */
-function refuseUnenforced(policy: Policy): void {
-  if (policy.document.queue === undefined) return;
+function refuseUnenforced(document: string): void {
+  if ((JSON.parse(document) as PolicyDocument).queue === undefined) return;
   const help = "remove the block: until it is enforced a queue without bounds must not look like one with";
   const message = "this version of the gate does not enforce `queue`";
   throw new PolicyError([{ code: "queue_unenforced", message, help, path: "/queue" }]);
@@ -120,13 +120,14 @@ export function createCore(parts: CoreParts): Core {
       return inForce;
     },
     activate: async (policy, by) => {
-      refuseUnenforced(policy);
+      const text = documentText(policy);
+      refuseUnenforced(text);
       const answer = await store.change({
         kind: "activate",
         now: clock.wall(),
         waitMs: SETTLE_WAIT_MS,
         snapshot: policy.snapshot,
-        document: JSON.stringify(policy.document),
+        document: text,
         facts: { by, owner: owner.id, source_hash: policy.sourceHash },
       });
       if (answer.status !== "done" || answer.active === null) return adopt();

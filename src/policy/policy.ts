@@ -58,6 +58,7 @@ export interface CompileOptions {
 
 /** What the gate asks of a policy, also of one that another copy of this package compiled. */
 interface Internals {
+  readonly documentText: string;
   readonly decideAdmitted: (job: AdmittedJob, derivedTags: readonly string[], declaredTags: DeclaredTags) => Decision;
   readonly explainAdmitted: (
     job: AdmittedJob,
@@ -101,10 +102,18 @@ export function compileFiles(main: PolicyFile): Policy {
 
 function createPolicy({ document, sourceHash, conditions }: Linked): Policy {
   const engine = compile(document, snapshotOf(document), conditions);
-  const read = keepAsText(document);
+  // Ten thousand rules are five times as large as data as they are as text, and a policy that only decides never asks
+  // for them again: the document is made anew when somebody first does.
+  const text = JSON.stringify(document);
+  let made: PolicyDocument | null = null;
+  const read = (): PolicyDocument => {
+    made ??= deepFreeze(JSON.parse(text) as PolicyDocument);
+    return made;
+  };
   const decide = createDecide(engine);
   const asking = { fields: engine.fields, knows: engine.index.knows };
   const internals: Internals = {
+    documentText: text,
     decideAdmitted: (job, derivedTags, declaredTags) => decide(viewAdmitted(job, derivedTags, declaredTags)),
     explainAdmitted: (job, derivedTags, declaredTags) => {
       const view = viewAdmitted(job, derivedTags, declaredTags);
@@ -138,17 +147,9 @@ function createPolicy({ document, sourceHash, conditions }: Linked): Policy {
   return Object.freeze(policy);
 }
 
-/**
- * Ten thousand rules are five times as large as data as they are as text, and a policy that only decides never asks for
- * them again: the document is made anew when somebody first does.
- */
-function keepAsText(document: PolicyDocument): () => PolicyDocument {
-  const text = JSON.stringify(document);
-  let made: PolicyDocument | null = null;
-  return () => {
-    made ??= deepFreeze(JSON.parse(text) as PolicyDocument);
-    return made;
-  };
+/** The document of a policy as JSON text, in which it is kept: what a store holds. */
+export function documentText(policy: Policy): string {
+  return internalsOf(policy)?.documentText ?? JSON.stringify(policy.document);
 }
 
 /** True for a compiled policy, also one that another copy of this package made. */
