@@ -63,15 +63,14 @@ export function combine(engine: Engine, matches: readonly Match[], outputs: read
 }
 
 /**
- * The refusal of the most severe kind, the first of its kind in the file. A throttle that only may match does not take
- * the place of a default that denies: else an error would make the answer milder.
+ * The refusal of the most severe kind, the first of its kind in the file. A throttle that errs does not take the place
+ * of a default that denies: else an error would make the answer milder.
  */
 function refusalOf(engine: Engine, matches: readonly Match[], deniedByDefault: boolean): Named | undefined {
   const last = matches.at(-1);
   if (engine.combining === "first_match" && last?.reached === ERRS) return { ...namedBy(last), type: "DENY" };
   const throttles = ofType(matches, "THROTTLE").filter(({ rule }) => rule.limit === null);
-  const refused =
-    ofType(matches, "DENY")[0] ?? throttles.find(({ reached }) => reached === PERMITS || !deniedByDefault);
+  const refused = ofType(matches, "DENY")[0] ?? throttles.find(({ reached }) => reached !== ERRS || !deniedByDefault);
   return refused === undefined ? undefined : namedBy(refused);
 }
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Constraints } from "../../src/outcome.js";
 import { meet } from "../../src/policy/meet.js";
-import { cases } from "../scale.js";
+import { cases, FULL_TIME } from "../scale.js";
 
 const texts = fc.array(fc.constantFrom("/a", "/b", "/c", "/a/b"), { maxLength: 3 });
 const lists = fc.array(texts, { minLength: 1, maxLength: 3 });
@@ -57,23 +57,31 @@ function neverWider(candidate: Meet): void {
   );
 }
 
-test("meeting is commutative, associative and idempotent to the byte", () => {
-  fc.assert(
-    fc.property(constraints, constraints, constraints, (a, b, c) => {
-      const text = JSON.stringify;
-      expect(text(meet(a, b))).toBe(text(meet(b, a)));
-      expect(text(meet(a, meet(b, c)))).toBe(text(meet(meet(a, b), c)));
-      const once = meet(a, {});
-      expect(text(meet(once, once))).toBe(text(once));
-      expect(text(meet(meet(a, b), a))).toBe(text(meet(a, b)));
-    }),
-    RUNS,
-  );
-});
+test(
+  "meeting is commutative, associative and idempotent to the byte",
+  () => {
+    fc.assert(
+      fc.property(constraints, constraints, constraints, (a, b, c) => {
+        const text = JSON.stringify;
+        expect(text(meet(a, b))).toBe(text(meet(b, a)));
+        expect(text(meet(a, meet(b, c)))).toBe(text(meet(meet(a, b), c)));
+        const once = meet(a, {});
+        expect(text(meet(once, once))).toBe(text(once));
+        expect(text(meet(meet(a, b), a))).toBe(text(meet(a, b)));
+      }),
+      RUNS,
+    );
+  },
+  FULL_TIME,
+);
 
-test("what meets lets through exactly what both sides let through", () => {
-  neverWider(meet);
-});
+test(
+  "what meets lets through exactly what both sides let through",
+  () => {
+    neverWider(meet);
+  },
+  FULL_TIME,
+);
 
 test("joining allow lists, as a naive merge does, is caught as wider", () => {
   const naive: Meet = (a, b) => {

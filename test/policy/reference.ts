@@ -165,7 +165,7 @@ export function referenceDecide(policy: PolicyDocument, job: ReferenceJob): Refe
   if (deny !== undefined) return { ...bare, type: "DENY", ruleId: deny.id };
   const permitted = hits.some(({ rule, held }) => held === "sure" && !isLimit(rule) && !refuses(rule));
   const denied = !permitted && policy.default === "deny";
-  const throttle = hits.find(({ rule, held }) => refuses(rule) && (held === "sure" || !denied))?.rule;
+  const throttle = hits.find(({ rule, held }) => refuses(rule) && (held !== "error" || !denied))?.rule;
   if (throttle !== undefined) return { ...bare, type: "THROTTLE", ruleId: throttle.id };
   if (denied) return { ...bare, type: "DENY", ruleId: "@default" };
 
