@@ -1,5 +1,6 @@
 import type { MatchDocument, MatchKeys } from "../policy/document.js";
 import { type Block, readBlock } from "./block.js";
+import { chargedBlock, chargedLanguage } from "./charge.js";
 import { reportOf } from "./finding.js";
 import { anyPoint, askAt, attempt } from "./reach.js";
 import { search } from "./search.js";
@@ -45,7 +46,7 @@ export function studyPatterns(study: Study, item: Worded): void {
 
 /** Of the two readings under `restrict_only` the wider: what matches nothing there never matches. */
 function blockOf(study: Study, match: MatchDocument): Block {
-  return readBlock(match, "restriction", study.trust);
+  return chargedBlock(readBlock(match, "restriction", study.trust), study.ledger);
 }
 
 function listsIn(block: MatchKeys, path: string): readonly PatternList[] {
@@ -87,7 +88,7 @@ function listsIn(block: MatchKeys, path: string): readonly PatternList[] {
 function reportRedundant(study: Study, item: Worded, list: PatternList): ReadonlySet<string> {
   const gone = new Set<number>();
   if (list.patterns.length < 2) return new Set();
-  const languages = list.patterns.map((pattern) => languageOf(list.kind, pattern));
+  const languages = list.patterns.map((pattern) => languageOf(study, list.kind, pattern));
   for (let index = list.patterns.length - 1; index >= 0; index -= 1) {
     const own = languages[index] as Language;
     const others = languages.filter((_, other) => other !== index && !gone.has(other));
@@ -104,8 +105,9 @@ function reportRedundant(study: Study, item: Worded, list: PatternList): Readonl
   return new Set([...gone].map((index) => list.patterns[index] as string));
 }
 
-function languageOf(kind: TextKind, pattern: string): Language {
-  return kind === "topic" ? topicLanguage([pattern]) : valueLanguage(kind, [pattern]);
+function languageOf(study: Study, kind: TextKind, pattern: string): Language {
+  const language = kind === "topic" ? topicLanguage([pattern]) : valueLanguage(kind, [pattern]);
+  return chargedLanguage(language, study.ledger);
 }
 
 /** Patterns of which no match is left: single ones, in a list of which others have some. */
@@ -124,7 +126,9 @@ function reportIdle(
   if (some === undefined || some === null) return;
   for (const [index, pattern] of list.patterns.entries()) {
     if (jobs[index] !== null || gone.has(pattern)) continue;
-    const example = attempt(() => findText(list.kind, [languageOf(list.kind, pattern)], [], study.solver.meter()));
+    const example = attempt(() =>
+      findText(list.kind, [languageOf(study, list.kind, pattern)], [], study.solver.meter()),
+    );
     if (example === null || example === undefined) continue;
     const message = `the pattern ${quoted(pattern)} matches nothing where it stands in \`${item.id}\``;
     const answer = askAt(study, list.at(some, example));

@@ -3,10 +3,11 @@ import type { Condition } from "../policy/condition.js";
 import type { MatchDocument, PolicyDocument, RuleDocument } from "../policy/document.js";
 import type { Policy } from "../policy/policy.js";
 import { type Block, conditionOf, covers, readBlock, type Trust } from "./block.js";
+import { chargedBlock, chargedNeighbours, chargedOracle } from "./charge.js";
 import type { Finding, FindingKind, Undecided } from "./finding.js";
-import { BudgetSpent, createMeter } from "./meter.js";
+import { BudgetSpent, type Ledger } from "./meter.js";
 import { createNeighbours, type Neighbours } from "./neighbours.js";
-import { type Answer, createOracle, type Oracle, type Wanted } from "./oracle.js";
+import type { Answer, Oracle, Wanted } from "./oracle.js";
 import { type Solver, search } from "./search.js";
 import type { Point } from "./space.js";
 import { ABSENT, DECLARED, DERIVED } from "./tag-set.js";
@@ -32,6 +33,8 @@ export interface Study {
   readonly byId: ReadonlyMap<string, StudiedRule>;
   readonly neighbours: Neighbours;
   readonly solver: Solver;
+  /** What the run may still cost. Work that no meter counts MUST be charged here. */
+  readonly ledger: Ledger;
   readonly oracle: Oracle;
   /** Of each rule that is proved to have its effect, a job that shows it. */
   readonly reached: Map<string, Answer>;
@@ -55,22 +58,24 @@ export interface Collected {
 export function createStudy(
   policy: Policy,
   trust: Trust,
-  budget: number,
+  ledger: Ledger,
   collected: Collected,
   contradicted: Study["contradicted"],
 ): Study {
   const document = policy.document as unknown as PolicyDocument;
-  const rules = document.rules.map((rule, number) => studyRule(rule, number, trust));
+  const rules = document.rules.map((rule, number) => studyRule(rule, number, trust, ledger));
   const byId = new Map(rules.map((rule) => [rule.id, rule]));
+  const neighbours = createNeighbours(document.rules.map((rule) => rule.match));
   const counts = new Map<FindingKind, number>();
   return {
     document,
     trust,
     rules,
     byId,
-    neighbours: createNeighbours(document.rules.map((rule) => rule.match)),
-    solver: { world: worldOf(document, trust), meter: () => createMeter(budget) },
-    oracle: createOracle(policy, trust, (id) => byId.get(id)?.conditions ?? []),
+    neighbours: chargedNeighbours(neighbours, ledger),
+    solver: { world: worldOf(document, trust), meter: ledger.open },
+    ledger,
+    oracle: chargedOracle(policy, trust, { byId, rules, neighbours }, ledger),
     reached: new Map(),
     dead: new Set(),
     report: (finding) => {
@@ -79,19 +84,22 @@ export function createStudy(
       if (count <= MAX_LISTED) collected.findings.push(finding);
       else collected.omitted.set(finding.kind, count - MAX_LISTED);
     },
-    undecided: (ruleIds, message) => collected.undecided.push({ ruleIds, message }),
+    // What the run could not pay for is counted, and told once.
+    undecided: (ruleIds, message) => {
+      if (!ledger.isSpent()) collected.undecided.push({ ruleIds, message });
+    },
     contradicted,
   };
 }
 
-function studyRule(document: RuleDocument, number: number, trust: Trust): StudiedRule {
+function studyRule(document: RuleDocument, number: number, trust: Trust, ledger: Ledger): StudiedRule {
   const part = partOf(document);
   return {
     number,
     id: document.id,
     part,
     document,
-    block: readBlock(document.match, part === "grant" ? "permission" : "restriction", trust),
+    block: chargedBlock(readBlock(document.match, part === "grant" ? "permission" : "restriction", trust), ledger),
     conditions: conditionsIn(document.match),
   };
 }

@@ -4,7 +4,7 @@ import type { Json } from "../outcome.js";
 import type { Policy } from "../policy/policy.js";
 import type { Place } from "../policy/source.js";
 import { issueLines, type PlacedIssue, placeOf } from "./excerpt.js";
-import { count, type Ink, inked, inkOf, type Line } from "./print.js";
+import { count, type Ink, inked, inkOf, type Line, shownPath } from "./print.js";
 import { usageLines } from "./usage-report.js";
 import { issueJson, toWire } from "./wire.js";
 import { writeJob } from "./write-job.js";
@@ -73,7 +73,7 @@ export function checkLines(checked: Checked): readonly Line[] {
   const { file } = checked;
   if ("problems" in checked) {
     const total = count(checked.problems.length, "problem");
-    return [...issueLines(checked.problems), [], [inked("bad", `${file} cannot be loaded: ${total}`)]];
+    return [...issueLines(checked.problems), [], [inked("bad", `${shownPath(file)} cannot be loaded: ${total}`)]];
   }
   const { policy, report, places, usage } = checked;
   const findings = report.findings.flatMap((finding, index) => [
@@ -82,7 +82,10 @@ export function checkLines(checked: Checked): readonly Line[] {
   ]);
   const omitted = [...report.omitted].map(([kind, number]): Line => [`and ${number} more of the kind ${kind}`]);
   const undecided = report.undecided.flatMap(({ ruleIds, message }): readonly Line[] => [
-    [inked("wait", "not decided"), ` ${ruleIds.join(", ")}${ruleIds.length === 0 ? "" : ": "}${message}`],
+    [
+      inked("wait", "not decided"),
+      ` ${ruleIds.map((id) => `\`${id}\``).join(", ")}${ruleIds.length === 0 ? "" : ": "}${message}`,
+    ],
   ]);
   return [
     ...findings,
@@ -107,7 +110,7 @@ function findingLines({ severity, kind, message, help, witnesses }: Finding, pla
 function witnessLines({ job, derivedTags, type, ruleId }: Witness): readonly Line[] {
   return [
     ["    ", inked("faint", "job "), writeJob(job, derivedTags)],
-    ["      ", inked(inkOf(type), type), ` by ${ruleId}`],
+    ["      ", inked(inkOf(type), type), ` by \`${ruleId}\``],
   ];
 }
 
@@ -120,5 +123,5 @@ function summaryLine(file: string, policy: Policy, report: LintReport): Line {
   const unlisted = omitted === 0 ? "" : `, and ${omitted} more that are not listed`;
   const undecided = report.undecided.length === 0 ? "" : `, ${report.undecided.length} not decided`;
   const ink = error > 0 ? "bad" : warning > 0 ? "wait" : "good";
-  return [inked("strong", file), `: ${rules}; `, inked(ink, found), unlisted, undecided];
+  return [inked("strong", shownPath(file)), `: ${rules}; `, inked(ink, found), unlisted, undecided];
 }

@@ -6,7 +6,7 @@ import { readArguments } from "./arguments.js";
 import { issueLines, placeIssues, placeOf } from "./excerpt.js";
 import { type ImportNote, importCordum } from "./import-cordum.js";
 import { CannotRun, EXIT, type Io, printJson } from "./io.js";
-import { count, type Ink, inked, type Line, printLines } from "./print.js";
+import { count, type Ink, inked, type Line, printLines, shownPath } from "./print.js";
 import { readText } from "./read-text.js";
 import { issueJson, toWire } from "./wire.js";
 
@@ -89,5 +89,5 @@ function noteLines(file: string, notes: readonly ImportNote[]): readonly Line[] 
   ]);
   const total = (kind: ImportNote["kind"]): number => notes.filter((note) => note.kind === kind).length;
   const counts = `${total("changed")} changed, ${total("dropped")} dropped, ${total("refused")} refused`;
-  return [...lines, [inked("strong", file), `: ${count(notes.length, "note")}; ${counts}`]];
+  return [...lines, [inked("strong", shownPath(file)), `: ${count(notes.length, "note")}; ${counts}`]];
 }

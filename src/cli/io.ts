@@ -49,8 +49,11 @@ export function literal(text: string): string {
   return JSON.stringify(text).replace(INVISIBLE, asJsonEscape);
 }
 
-/** What `displaySafe` writes out too, but for the line breaks that stand between the parts of the document. */
-const INVISIBLE = /(?!\n)[\p{C}\p{Zl}\p{Zp}]/gu;
+/**
+ * What `displaySafe` writes out too, but for the line breaks that stand between the parts of the document; and the sign
+ * that begins `##[...]`, which some runners of builds take for a command anywhere in a line.
+ */
+const INVISIBLE = /(?!\n)[\p{C}\p{Zl}\p{Zp}]|#(?=#[A-Za-z]*\[)/gu;
 
 function asJsonEscape(character: string): string {
   return [...Array(character.length).keys()]

@@ -2,7 +2,7 @@ import type { SuiteResult } from "../analysis/suite.js";
 import type { Json } from "../outcome.js";
 import { type Coverages, type PolicyCoverage, unmatchedOf } from "./coverage.js";
 import { issueLines, placeOf } from "./excerpt.js";
-import { count, inked, type Line } from "./print.js";
+import { count, inked, type Line, shownPath } from "./print.js";
 import type { RanSuite } from "./run-suite.js";
 import { issueJson, toWire } from "./wire.js";
 
@@ -72,14 +72,15 @@ export function testLines(suites: readonly RanSuite[], coverages: Coverages, dem
 
 function suiteLines(suite: RanSuite): readonly Line[] {
   const { file } = suite;
-  if (suite.status === "refused") return [[inked("strong", file)], ...issueLines(suite.problems)];
+  const head: Line = [inked("strong", shownPath(file))];
+  if (suite.status === "refused") return [head, ...issueLines(suite.problems)];
   if (suite.status === "unreadable") {
     const { message, help } = suite.error;
     const told: readonly Line[] = help === undefined ? [] : [["    ", inked("note", "help"), `: ${help}`]];
-    return [[inked("strong", file)], [inked("bad", "error"), `: ${message}`], ...told];
+    return [head, [inked("bad", "error"), `: ${message}`], ...told];
   }
-  const note: readonly Line[] = suite.suite.note === null ? [] : [["  ", inked("faint", suite.suite.note)]];
-  return [[inked("strong", file)], ...note, ...suite.report.results.flatMap((result) => resultLines(file, result))];
+  const note: readonly Line[] = suite.suite.note === null ? [] : [["  ", inked("faint", `note: ${suite.suite.note}`)]];
+  return [head, ...note, ...suite.report.results.flatMap((result) => resultLines(file, result))];
 }
 
 function resultLines(file: string, { name, ok, differences, line }: SuiteResult): readonly Line[] {
@@ -89,7 +90,7 @@ function resultLines(file: string, { name, ok, differences, line }: SuiteResult)
     ["  ", inked("bad", "failed"), `  ${name}`, inked("faint", place)],
     ...differences.flatMap(({ field, expected, actual }): readonly Line[] => [
       [
-        `          ${field}: expected `,
+        `          \`${field}\`: expected `,
         inked("good", JSON.stringify(expected)),
         ", got ",
         inked("bad", JSON.stringify(actual)),
@@ -103,10 +104,10 @@ function coverageLines(coverage: PolicyCoverage, demanded: boolean): readonly Li
   const unmatched = unmatchedOf(coverage);
   const ink = unmatched.length === 0 ? "good" : demanded ? "bad" : "wait";
   const head: Line = [
-    `${coverage.policyFile}: `,
+    `${shownPath(coverage.policyFile)}: `,
     inked(ink, `${all - unmatched.length} of ${count(all, "rule")} matched by a test`),
   ];
-  return [head, ...unmatched.map((id): Line => ["  ", inked(ink, "never matched"), `  ${id}`])];
+  return [head, ...unmatched.map((id): Line => ["  ", inked(ink, "never matched"), `  \`${id}\``])];
 }
 
 function totalsLine(suites: readonly RanSuite[]): Line {

@@ -1,11 +1,11 @@
 import type { ApprovalUsage, UsageReport } from "../analysis/usage.js";
-import { count, type Ink, inked, type Line } from "./print.js";
+import { count, type Ink, inked, type Line, shownPath } from "./print.js";
 
 /** What recorded decisions say of a policy, for people. That something never happened is said only where the log is whole. */
 export function usageLines(log: string, usage: UsageReport): readonly Line[] {
   const { decisions, rules, neverMatched, notKnown, tags, approvals, events } = usage;
   const head: Line = [
-    inked("strong", log),
+    inked("strong", shownPath(log)),
     `: ${count(decisions.all, "recorded decision")}, ${decisions.underPolicy} of them under this very policy`,
   ];
   const unusable =
@@ -19,7 +19,7 @@ export function usageLines(log: string, usage: UsageReport): readonly Line[] {
     ...rules.map(({ id, matched, decided, erred, exact }): Line => {
       const errors = erred === 0 ? "" : `, a condition could not be told ${count(erred, "time")}`;
       const times = `matched ${exact ? "" : "at least "}${count(matched, "time")}`;
-      return [`  ${id}: `, inked(matched === 0 ? "wait" : "good", times), `, decided ${decided}${errors}`];
+      return [`  rule \`${id}\`: `, inked(matched === 0 ? "wait" : "good", times), `, decided ${decided}${errors}`];
     }),
     ...listLine("never matched", neverMatched),
     ...listLine("not known to have matched, since lists in the log are cut short", notKnown),
@@ -31,7 +31,7 @@ export function usageLines(log: string, usage: UsageReport): readonly Line[] {
 }
 
 function listLine(what: string, items: readonly string[]): readonly Line[] {
-  return items.length === 0 ? [] : [[`  ${what}: `, inked("wait", items.join(", "))]];
+  return items.length === 0 ? [] : [[`  ${what}: `, inked("wait", items.map((item) => `\`${item}\``).join(", "))]];
 }
 
 const VERDICTS: Readonly<Record<ApprovalUsage["verdict"], readonly [text: string, ink: Ink]>> = {
@@ -46,5 +46,5 @@ const VERDICTS: Readonly<Record<ApprovalUsage["verdict"], readonly [text: string
 function approvalLine({ id, requested, granted, rejected, lapsed, verdict }: ApprovalUsage): Line {
   const [text, ink] = VERDICTS[verdict];
   const counts = `${requested} asked, ${granted} granted, ${rejected} rejected, ${lapsed} lapsed`;
-  return [`  approvals of ${id}: `, inked(ink, text), requested === 0 ? "" : ` (${counts})`];
+  return [`  approvals of \`${id}\`: `, inked(ink, text), requested === 0 ? "" : ` (${counts})`];
 }

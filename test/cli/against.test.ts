@@ -166,13 +166,13 @@ describe("check --against a log", () => {
     expect(out).toContain(
       [
         "gate.db: 1 recorded decision, 1 of them under this very policy",
-        "  allow-low-risk-read: matched 1 time, decided 1",
-        "  require-approval-prod-write: matched 0 times, decided 0",
-        "  constrain-medium-risk: matched 0 times, decided 0",
-        "  deny-destructive: matched 0 times, decided 0",
-        "  never matched: require-approval-prod-write, constrain-medium-risk, deny-destructive",
-        "  tags that no job carried: destructive, medium, prod",
-        "  approvals of require-approval-prod-write: never asked for",
+        "  rule `allow-low-risk-read`: matched 1 time, decided 1",
+        "  rule `require-approval-prod-write`: matched 0 times, decided 0",
+        "  rule `constrain-medium-risk`: matched 0 times, decided 0",
+        "  rule `deny-destructive`: matched 0 times, decided 0",
+        "  never matched: `require-approval-prod-write`, `constrain-medium-risk`, `deny-destructive`",
+        "  tags that no job carried: `destructive`, `medium`, `prod`",
+        "  approvals of `require-approval-prod-write`: never asked for",
       ].join("\n"),
     );
   });

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { DecidableJob, JsonObject } from "../../src/index.js";
 import { compilePolicy } from "../../src/policy/policy.js";
@@ -91,9 +92,9 @@ describe("check on the seed's policy", () => {
       [
         "policy.yaml:26:5: warning: some jobs that `deny-destructive` would refuse are permitted before it, by `require-approval-prod-write` and `constrain-medium-risk` [shadowed]",
         "    job { topic: job.mcp-bridge.write.x, risk_tags: [destructive, prod] }",
-        "      REQUIRE_APPROVAL by require-approval-prod-write",
+        "      REQUIRE_APPROVAL by `require-approval-prod-write`",
         "    job { topic: job.agent.exec.x, risk_tags: [destructive, medium] }",
-        "      ALLOW_WITH_CONSTRAINTS by constrain-medium-risk",
+        "      ALLOW_WITH_CONSTRAINTS by `constrain-medium-risk`",
         "    help: under `first_match` put `deny-destructive` first, or use `combining: most_restrictive`",
       ].join("\n"),
     );
@@ -159,6 +160,38 @@ describe("check", () => {
     expect(code).toBe(1);
     expect(out).toContain("policies/team.yaml:3:23: error: ");
     expect(out).toContain(`  3 |     match: { topics: ["job..x"] }\n    |                       ^`);
+  });
+
+  const imported = (name: string): string =>
+    `version: v1\nrules:\n  - id: b\n    match: { topics: ["job..${name}"] }\n    decision: deny\n`;
+  const MAIN = `version: v1\nimports: [./team.yaml]\nrules:\n  - id: a\n    match: { topics: ["**"] }\n    decision: deny\n`;
+
+  test("of a policy that is a link, imported files are those beside the file itself, in the place and in the excerpt", async () => {
+    const cwd = folderOf({
+      "other/team.yaml": imported("secret"),
+      "real/policy.yaml": MAIN,
+      "real/team.yaml": imported("x"),
+    });
+    symlinkSync("../real/policy.yaml", join(cwd, "other/policy.yaml"));
+    const { code, out } = await run({ cwd }, "check", "other/policy.yaml");
+    expect(code).toBe(1);
+    expect(out).toContain("real/team.yaml:4:23: error: ");
+    expect(out).toContain(`  4 |     match: { topics: ["job..x"] }\n    |                       ^`);
+    expect(out).not.toContain("secret");
+    expect(out).not.toContain("other/team.yaml");
+    const { document } = await runJson({ cwd }, "check", "other/policy.yaml");
+    expect(document.problems).toMatchObject([{ file: "real/team.yaml", line: 4 }]);
+    const outside = await run({ cwd: join(cwd, "other") }, "check", "policy.yaml");
+    expect(outside.out).toContain(`/real/team.yaml:4:23: error: `);
+    expect(outside.out).not.toContain("secret");
+  });
+
+  test("behind a link to the folder the path stays as it was given", async () => {
+    const cwd = folderOf({ "real/policy.yaml": MAIN, "real/team.yaml": imported("x") });
+    symlinkSync("real", join(cwd, "now"));
+    const { out } = await run({ cwd }, "check", "now/policy.yaml");
+    expect(out).toContain("now/team.yaml:4:23: error: ");
+    expect(out).toContain(`  4 |     match: { topics: ["job..x"] }`);
   });
 
   test("what stands in a file cannot act on the terminal", async () => {

@@ -161,7 +161,7 @@ describe("importCordum", () => {
   });
 
   it.each([
-    ["30,000 rules of one id", `rules:\n${"  - {id: r, decision: deny, match: {topics: [job.a]}}\n".repeat(30_000)}`],
+    ["10,000 rules of one id", `rules:\n${"  - {id: r, decision: deny, match: {topics: [job.a]}}\n".repeat(10_000)}`],
     [
       "a value of a million spaces",
       `rules:\n  - {id: r, decision: deny, match: {tenants: ["a${" ".repeat(1_000_000)}b"]}}\n`,
@@ -175,9 +175,11 @@ describe("importCordum", () => {
       `rules:\n  - {id: r, decision: deny, match: {topics: ["${"*a".repeat(300_000)}"]}}\n`,
     ],
   ])("reads %s in linear time", (_, text) => {
-    const started = performance.now();
+    const before = process.cpuUsage();
     importCordum(text);
-    expect(performance.now() - started).toBeLessThan(15_000);
+    const { user, system } = process.cpuUsage(before);
+    // What is quadratic takes minutes.
+    expect((user + system) / 1_000).toBeLessThan(15_000);
   });
 
   it("denies everything where nothing is permitted", () => {

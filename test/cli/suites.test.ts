@@ -41,7 +41,7 @@ describe("test", () => {
     const { code, out } = await run({ cwd }, "test", "policy.test.yaml");
     expect(code).toBe(1);
     expect(out).toContain(
-      `  failed  writes run  policy.test.yaml:6\n          decision: expected "allow", got "require_approval"\n`,
+      `  failed  writes run  policy.test.yaml:6\n          \`decision\`: expected "allow", got "require_approval"\n`,
     );
     expect(out).toContain("2 tests in 1 suite: 1 passed, 1 failed\n");
   });
@@ -50,7 +50,7 @@ describe("test", () => {
     const cwd = folderOf({ "policy.yaml": SEED, "policy.test.yaml": suite(READ, WRITE, EXEC) });
     const { code, out } = await run({ cwd }, "test");
     expect(code).toBe(0);
-    expect(out).toContain("policy.yaml: 3 of 4 rules matched by a test\n  never matched  deny-destructive\n");
+    expect(out).toContain("policy.yaml: 3 of 4 rules matched by a test\n  never matched  `deny-destructive`\n");
     expect((await run({ cwd }, "test", "--coverage")).code).toBe(1);
     const { code: jsonCode, document } = await runJson({ cwd }, "test", "--coverage");
     expect([jsonCode, document.ok]).toEqual([1, false]);

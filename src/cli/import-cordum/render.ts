@@ -26,8 +26,15 @@ export function render(rules: readonly Rule[], outputs: readonly Output[], heads
 
 function comment(note: ImportNote, indent: string): readonly string[] {
   const place = note.line === undefined ? "" : ` (line ${note.line})`;
-  const help = note.help === undefined ? [] : [`${indent}#   help: ${escaped(note.help)}`];
-  return [`${indent}# ${note.kind}${place}: ${escaped(note.message)}`, ...help];
+  const help = note.help === undefined ? [] : [`${indent}#   help: ${seen(note.help)}`];
+  return [`${indent}# ${note.kind}${place}: ${seen(note.message)}`, ...help];
+}
+
+/** What some runners of builds take for a command wherever in a line it stands: the policy may go to standard output. */
+const MARK = /#(?=#[a-z]*\[)/gi;
+
+function seen(text: string): string {
+  return escaped(text).replace(MARK, "\\u{23}");
 }
 
 type Tree = { readonly [key: string]: Json };
@@ -95,13 +102,15 @@ function listItem(one: Json, indent: string): readonly string[] {
 /** Words that a reader of YAML takes for something else than a text. */
 const TAKEN = /^(null|true|false|yes|no|on|off|y|n)$/i;
 
+/** What must not stand in the text as it is: what cannot be seen, and what begins {@link MARK}. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\ufffe\uffff]|#(?=#[A-Za-z]*\[)/gu;
+
 function scalar(value: Json): string {
   if (typeof value !== "string") return JSON.stringify(value);
   if (/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(value) && !TAKEN.test(value)) return value;
   // Conditions hold quotes and backslashes: they stay readable in single quotes.
-  if (/["\\]/.test(value) && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\ufffe\uffff]/u.test(value))
-    return `'${value.replaceAll("'", "''")}'`;
-  return JSON.stringify(value).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\ufffe\uffff]/gu, (character) => {
+  if (/["\\]/.test(value) && value.search(UNSEEN) < 0) return `'${value.replaceAll("'", "''")}'`;
+  return JSON.stringify(value).replace(UNSEEN, (character) => {
     const code = character.codePointAt(0) as number;
     return `\\U${code.toString(16).padStart(8, "0")}`;
   });
