@@ -4,7 +4,7 @@ import { BudgetSpent, type Ledger } from "./meter.js";
 import type { Neighbours } from "./neighbours.js";
 import { createOracle, type Oracle, type Wanted } from "./oracle.js";
 import { type Key, ORIGIN, type Point } from "./space.js";
-import type { StudiedRule } from "./study.js";
+import type { StudiedRule } from "./studied-rule.js";
 import { DECLARED } from "./tag-set.js";
 import type { Language } from "./text.js";
 

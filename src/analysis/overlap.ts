@@ -3,7 +3,8 @@ import { type Finding, list, witnessOf } from "./finding.js";
 import type { Answer } from "./oracle.js";
 import { attempt } from "./reach.js";
 import { search } from "./search.js";
-import { isExact, isRefused, matchedFor, resolve, type StudiedRule, type Study, takersOf } from "./study.js";
+import type { StudiedRule } from "./studied-rule.js";
+import { isExact, isRefused, matchedFor, resolve, type Study, takersOf } from "./study.js";
 
 /** A permission that meets a refusal, with a job in both. */
 export interface Meeting {

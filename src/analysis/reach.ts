@@ -5,7 +5,8 @@ import { BudgetSpent } from "./meter.js";
 import type { Answer } from "./oracle.js";
 import { search } from "./search.js";
 import { ORIGIN, type Point, wholeSpace, witness } from "./space.js";
-import { isExact, isRefused, matchedFor, resolve, type StudiedRule, type Study, takersOf } from "./study.js";
+import type { StudiedRule } from "./studied-rule.js";
+import { isExact, isRefused, matchedFor, resolve, type Study, takersOf } from "./study.js";
 
 /** Which rules have an effect on some job, and which have none: `never_fires`, `unreachable`, `shadowed`. */
 export function studyReach(study: Study): void {

@@ -10,20 +10,8 @@ import { createNeighbours, type Neighbours } from "./neighbours.js";
 import type { Answer, Oracle, Wanted } from "./oracle.js";
 import { type Solver, search } from "./search.js";
 import type { Point } from "./space.js";
+import type { Part, StudiedRule } from "./studied-rule.js";
 import { ABSENT, DECLARED, DERIVED } from "./tag-set.js";
-
-/** What a rule does where it matches: permits, refuses, or only binds. */
-export type Part = "grant" | "refusal" | "limit";
-
-export interface StudiedRule {
-  readonly number: number;
-  readonly id: string;
-  readonly part: Part;
-  readonly document: RuleDocument;
-  /** Of the half that matters: a grant's permission, the restriction of the others. */
-  readonly block: Block;
-  readonly conditions: readonly Condition[];
-}
 
 /** One policy under study: what is made of it once, and where findings go. */
 export interface Study {

@@ -6,7 +6,8 @@ import { type Finding, list, type Severity, witnessOf } from "./finding.js";
 import type { Answer } from "./oracle.js";
 import type { Meeting } from "./overlap.js";
 import { attempt } from "./reach.js";
-import { isRefused, matchedFor, type StudiedRule, type Study } from "./study.js";
+import type { StudiedRule } from "./studied-rule.js";
+import { isRefused, matchedFor, type Study } from "./study.js";
 import { exactly, findText, valueLanguage } from "./text.js";
 
 /** What rests on fields that the gate does not establish itself: `untrusted_permission` and `per_choosable`. */

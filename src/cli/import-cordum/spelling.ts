@@ -22,6 +22,9 @@ export interface Guard {
   readonly when: string;
 }
 
+/** Characters of a value that a job can carry. */
+const MAX_VALUE = 256;
+
 export function createSpellings(): Spellings {
   const known = new Map<string, string>();
   const guarded = new Map<Field, Set<string>>();
@@ -30,6 +33,8 @@ export function createSpellings(): Spellings {
     settle: (field, value, guard) => {
       const trimmed = trimSpace(value);
       if (trimmed === "") return null;
+      // Another spelling is as long: no job carries that either, and a million characters need not be folded.
+      if (trimmed.length > MAX_VALUE) return trimmed;
       const key = `${field} ${fold(trimmed)}`;
       const settled = known.get(key) ?? trimmed;
       known.set(key, settled);
