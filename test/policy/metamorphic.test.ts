@@ -147,7 +147,7 @@ test(
       );
       return differed;
     };
-    expect(run(true, CASES, false)).toBeGreaterThan(CASES / 400);
+    expect(run(true, CASES, false)).toBeGreaterThan(CASES / 1_000);
     expect(() => run(false, CASES, true)).toThrow("Got error: fault");
   },
   FULL_TIME,
