@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 // Every file and folder directly under src has a level. Imports point down or stay, so whoever adds one says where it stands.
 const LEVELS: ReadonlyMap<string, number> = new Map([
-  ...["outcome.ts", "errors.ts", "canonical.ts", "digest.ts", "nearest.ts", "linear-pattern.ts"].map(
+  ...["outcome.ts", "errors.ts", "canonical.ts", "digest.ts", "nearest.ts", "linear-pattern.ts", "snake-case.ts"].map(
     (name) => [name, 0] as const,
   ),
   ...["job", "policy", "output", "evidence"].map((name) => [name, 1] as const),

@@ -1,6 +1,7 @@
 import { RE2JS } from "re2js";
 import { describe, expect, test, vi } from "vitest";
 import { compileLinearPattern, type LinearPattern } from "../src/linear-pattern.js";
+import { leastCpu } from "./cpu.js";
 
 function pattern(source: string): LinearPattern {
   const read = compileLinearPattern(source);
@@ -8,16 +9,7 @@ function pattern(source: string): LinearPattern {
   return read.value;
 }
 
-/** Milliseconds of CPU, the least of some tries: others share this machine. */
-function cpu(work: () => void, tries = 3): number {
-  const spent = Array.from({ length: tries }, () => {
-    const start = process.cpuUsage();
-    work();
-    const { user, system } = process.cpuUsage(start);
-    return (user + system) / 1_000;
-  });
-  return Math.min(...spent);
-}
+const cpu = (work: () => void, tries = 3): number => leastCpu(work, tries);
 
 describe("what a pattern finds", () => {
   test.each([

@@ -43,8 +43,7 @@ export function readBlock(match: MatchDocument, half: Half, trust: Trust): Block
 function readCondition(source: string | undefined): Condition | boolean {
   if (source === undefined) return true;
   const condition = conditionOf(source);
-  const constant = constantOf(condition);
-  return typeof constant === "boolean" ? constant : condition;
+  return typeof condition.constant === "boolean" ? condition.constant : condition;
 }
 
 export function conditionOf(source: string): Condition {
@@ -52,24 +51,6 @@ export function conditionOf(source: string): Condition {
   if (!compiled.ok) throw new Error(`unchecked condition: ${compiled.problems[0]?.message ?? ""}`);
   return compiled.condition;
 }
-
-/** What the condition says of every job; undefined when it reads some of it. */
-export function constantOf(condition: Condition): ReturnType<Condition["evaluate"]> | undefined {
-  return condition.reads.size === 0 ? condition.evaluate(NOBODY) : undefined;
-}
-
-const NOBODY: Parameters<Condition["evaluate"]>[0] = {
-  actor: null,
-  capability: null,
-  constraints: {},
-  labels: {},
-  payload: null,
-  requires: [],
-  resources: { paths: [], hosts: [] },
-  risk_tags: [],
-  tenant_id: "default",
-  topic: "x",
-};
 
 /** In the order in which a search leaves them: what is cheap to change first, the topic last. */
 function readKeys(match: MatchKeys, half: Half, trust: Trust): readonly Key[] {

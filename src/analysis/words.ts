@@ -1,5 +1,5 @@
 import { nearest } from "../nearest.js";
-import { type Block, conditionOf, constantOf, isEmptyList, readBlock } from "./block.js";
+import { type Block, conditionOf, isEmptyList, readBlock } from "./block.js";
 import { reportOf } from "./finding.js";
 import { studyPatterns, type Worded } from "./patterns.js";
 import { askAt, attempt, nearestMiss } from "./reach.js";
@@ -24,7 +24,7 @@ export function studyWords(study: Study): void {
 
 function reportConstant(study: Study, item: Worded, source: string | undefined, path: string): void {
   if (source === undefined) return;
-  const constant = constantOf(conditionOf(source));
+  const { constant } = conditionOf(source);
   if (constant === undefined) return;
   const says = typeof constant === "boolean" ? `is always ${constant}` : "errs on every job";
   const keys: readonly Key[] = readBlock(item.match, "restriction", study.trust).keys;

@@ -3,13 +3,14 @@ import { PolicyError } from "../errors.js";
 import type { Json } from "../outcome.js";
 import { compilePolicy } from "../policy/policy.js";
 import { readYaml } from "../policy/read-yaml.js";
+import { isMap, type Loose } from "../policy/report.js";
 import { DEFAULT_MAX_BYTES, type Path, quoted } from "../policy/source.js";
 import { createNotes, type ImportNote, type Notes } from "./import-cordum/notes.js";
 import { convertOutputs } from "./import-cordum/outputs.js";
 import { guardRules, inputRules, tenantRules } from "./import-cordum/preamble.js";
 import { render } from "./import-cordum/render.js";
 import { type Converter, convertRule, isGlobal, legacyRules, type Rule } from "./import-cordum/rule.js";
-import { at, isShape, isUnset, noteStray, type Shape, trimSpace } from "./import-cordum/shape.js";
+import { at, isUnset, noteStray, trimSpace } from "./import-cordum/shape.js";
 import { createSpellings } from "./import-cordum/spelling.js";
 
 export type { ImportNote } from "./import-cordum/notes.js";
@@ -37,7 +38,7 @@ const KEYS: ReadonlySet<string> = new Set([
 export function importCordum(text: string): ImportResult {
   const reading = readYaml(text, DEFAULT_MAX_BYTES);
   if (reading.value === undefined || reading.issues.length > 0) return { ok: false, problems: reading.issues };
-  if (!isShape(reading.value)) {
+  if (!isMap(reading.value)) {
     const message = "a Cordum safety policy is a map with `rules` or `tenants`";
     return { ok: false, problems: [{ code: "type_wrong", message, path: "", ...reading.locate([], "value") }] };
   }
@@ -61,7 +62,7 @@ function load(yaml: string): readonly PolicyIssue[] | null {
   }
 }
 
-function convert(policy: Shape, notes: Notes): string {
+function convert(policy: Loose, notes: Notes): string {
   noteHead(policy, notes);
   const tenants = tenantsOf(policy, notes);
   const listed = at(policy, "rules");
@@ -117,7 +118,7 @@ function refuseAll({ name }: Converter): Rule {
   return { id: name("nothing-permitted", []), block: {}, decision: "deny", reason: "no rule permits anything" };
 }
 
-function noteHead(policy: Shape, notes: Notes): void {
+function noteHead(policy: Loose, notes: Notes): void {
   noteStray(policy, KEYS, [], notes);
   const tenant = at(policy, "default_tenant");
   if (typeof tenant === "string" && !["", "default"].includes(trimSpace(tenant))) {
@@ -138,15 +139,15 @@ function noteHead(policy: Shape, notes: Notes): void {
 }
 
 /** The tenants that can be read; of the others nothing is permitted by them. */
-function tenantsOf(policy: Shape, notes: Notes): readonly (readonly [string, Shape])[] {
+function tenantsOf(policy: Loose, notes: Notes): readonly (readonly [string, Loose])[] {
   const given = at(policy, "tenants");
   if (given === undefined) return [];
-  if (!isShape(given)) {
+  if (!isMap(given)) {
     notes.add("refused", ["tenants"], "`tenants` is not a map, and is left out");
     return [];
   }
   return Object.entries(given).flatMap(([tenant, rules]) => {
-    if (isShape(rules)) return [[tenant, rules] as const];
+    if (isMap(rules)) return [[tenant, rules] as const];
     if (rules !== null) notes.add("refused", ["tenants", tenant], "a tenant is not a map, and is left out");
     return [];
   });

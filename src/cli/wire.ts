@@ -1,5 +1,6 @@
 import type { PolicyIssue } from "../errors.js";
 import type { Json, JsonObject } from "../outcome.js";
+import { snakeCase } from "../snake-case.js";
 
 /** Fields whose keys are the caller's own: they are handed on as they are. */
 const CALLERS: ReadonlySet<string> = new Set(["labels", "addLabels", "payload", "annotations"]);
@@ -11,13 +12,8 @@ export function toWire(value: unknown): Json {
   if (typeof value !== "object" || value === null) return value as Json;
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
   return Object.fromEntries(
-    entries.map(([key, item]) => [snake(key), CALLERS.has(key) ? (item as Json) : toWire(item)]),
+    entries.map(([key, item]) => [snakeCase(key), CALLERS.has(key) ? (item as Json) : toWire(item)]),
   );
-}
-
-/** `maxRuntimeSec` as `max_runtime_sec`. */
-function snake(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** A problem of a file, with the file it stands in. */

@@ -1,3 +1,4 @@
+import { MAX_TEXT } from "../job/fields.js";
 import { nearest } from "../nearest.js";
 import type { Json } from "../outcome.js";
 import { type CheckContext, type Effort, hasRoom } from "./check-context.js";
@@ -52,10 +53,13 @@ function checkPattern(pattern: string, path: Path, read: ReadPattern, effort: Ef
   else report("pattern_invalid", `the pattern ${quoted(pattern)} is not valid: ${answer.message}`, path);
 }
 
+export function checkLabelName(name: string, path: Path, report: Report): void {
+  if (name !== "" && name.length <= MAX_TEXT) return;
+  report("value_invalid", `a label's name must be 1 to ${MAX_TEXT} characters`, path, "key");
+}
+
 function checkLabel(name: string, value: Json, path: Path, effort: Effort, report: Report): void {
-  if (name === "" || name.length > 256) {
-    report("value_invalid", "a label's name must be 1 to 256 characters", path, "key");
-  }
+  checkLabelName(name, path, report);
   if (typeof value === "string") checkPattern(value, path, readLabel, effort, report);
   else checkPatterns(value, path, readLabel, effort, report);
 }

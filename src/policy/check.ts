@@ -1,7 +1,7 @@
 import { compileLinearPattern } from "../linear-pattern.js";
 import type { Json } from "../outcome.js";
 import { type CheckContext, hasRoom } from "./check-context.js";
-import { checkMatch } from "./check-match.js";
+import { checkLabelName, checkMatch } from "./check-match.js";
 import { isMap, itemsOf, type Loose, type Report } from "./report.js";
 import { type Path, pointer, quoted } from "./source.js";
 
@@ -126,9 +126,7 @@ function checkBlocks(rule: Loose, path: Path, report: Report): void {
   itemsOf(rule.remediations).forEach((remediation, index) => {
     if (!isMap(remediation) || !isMap(remediation.add_labels)) return;
     for (const name of Object.keys(remediation.add_labels)) {
-      if (name !== "" && name.length <= 256) continue;
-      const at = [...path, "remediations", index, "add_labels", name];
-      report("value_invalid", "a label's name must be 1 to 256 characters", at, "key");
+      checkLabelName(name, [...path, "remediations", index, "add_labels", name], report);
     }
   });
 }

@@ -54,7 +54,8 @@ export interface Rule {
   readonly remediations: readonly Remediation[];
 }
 
-interface Output {
+/** An output rule made ready. */
+export interface Output {
   readonly test: Test;
   readonly rule: OutputRule;
 }

@@ -17,6 +17,8 @@ export interface Condition {
   readonly source: string;
   /** Fields of `job` that it reads, such as `payload`. Empty: it is constant. */
   readonly reads: ReadonlySet<string>;
+  /** What it says of every job; undefined when it reads some of it. */
+  readonly constant: ConditionResult | undefined;
   /** The tags it asks for when all it does with `job.risk_tags` is `"name" in job.risk_tags`; otherwise null. */
   readonly tagsNamed: ReadonlySet<string> | null;
   /** What it cost to compile, in units of some 100 ns. */
@@ -29,6 +31,9 @@ export interface Condition {
    */
   readonly evaluate: (job: ConditionJob, purse?: Purse) => ConditionResult;
 }
+
+/** The error of a condition for which nothing was left in the purse. */
+export const TOO_DEAR = "the conditions of this decision took too many steps together";
 
 /** Steps that all conditions of one decision may take together. */
 export interface Purse {
@@ -94,25 +99,21 @@ function refused(problems: readonly ConditionProblem[]): ReadCondition {
 }
 
 function conditionOf(context: Context, whole: Expression): Condition {
+  // Asked once, it pays for nothing afterwards: no other condition of a decision can make it err.
+  const constant = context.reads.size === 0 ? evaluate(whole, NO_JOB, undefined) : undefined;
   return Object.freeze({
     source: context.source,
     reads: context.reads,
     tagsNamed: context.tagsAtLarge ? null : context.tags,
     probes: [...context.probes.values()].map(({ path, values }) => ({ path, values: [...values.values()] })),
     built: context.built + context.nodes * UNITS_A_NODE,
-    evaluate: evaluateOf(context, whole),
+    constant,
+    evaluate: (job: ConditionJob, purse?: Purse) => constant ?? evaluate(whole, job, purse),
   });
 }
 
 /** What a part of a condition costs to compile, in units of some 100 ns. */
 const UNITS_A_NODE = 50;
-
-/** A condition that reads nothing is asked once, and pays for nothing afterwards. */
-function evaluateOf(context: Context, whole: Expression): Condition["evaluate"] {
-  if (context.reads.size > 0) return (job, purse) => evaluate(whole, job, purse);
-  const always = evaluate(whole, NO_JOB, undefined);
-  return () => always;
-}
 
 const NO_JOB: ConditionJob = {
   actor: null,
@@ -129,7 +130,7 @@ const NO_JOB: ConditionJob = {
 
 function evaluate(whole: Expression, job: ConditionJob, purse: Purse | undefined): ConditionResult {
   const given = purse === undefined ? MAX_STEPS : Math.min(MAX_STEPS, purse.left);
-  if (given <= 0) return { error: "the conditions of this decision took too many steps together" };
+  if (given <= 0) return { error: TOO_DEAR };
   const run: Run = { job, item: null, left: given, error: null };
   try {
     const answer = truth(run, whole);

@@ -1,8 +1,9 @@
 import { deepFreeze } from "../job/freeze.js";
 import type { Decision, OutputRule } from "../outcome.js";
-import { combine, type Match, refuseTags } from "./combine.js";
-import type { Engine, Rule } from "./compile.js";
+import { combine, type Match } from "./combine.js";
+import type { Engine, Output, Rule } from "./compile.js";
 import { ERRS, MISSES, PERMITS, type Reach, reach } from "./match.js";
+import { refuseTags } from "./refuse.js";
 import type { View } from "./view.js";
 
 /**
@@ -60,7 +61,7 @@ export function createDecide(engine: Engine): (view: View) => Decision {
     }
     if (outputs.length > 0) {
       for (const number of outputIndex.candidates(view)) {
-        const reached = reach((outputs[number] as Engine["outputs"][number]).test, view);
+        const reached = reach((outputs[number] as Output).test, view);
         if (reached !== MISSES) step = follow(step, -(number * 4 + reached));
       }
     }
@@ -94,7 +95,7 @@ function decideStep(engine: Engine, last: Step): Decision {
     const reached = (Math.abs(step.code) & 3) as Reach;
     if (step.code > 0) matches.push({ rule: engine.rules[number] as Rule, reached });
     else {
-      outputs.push((engine.outputs[number] as Engine["outputs"][number]).rule);
+      outputs.push((engine.outputs[number] as Output).rule);
       sure ||= reached === PERMITS;
     }
   }

@@ -1,5 +1,7 @@
 import type { ApprovalRequirement, Decision, Limit } from "../outcome.js";
+import { snakeCase } from "../snake-case.js";
 import type { Engine, Rule } from "./compile.js";
+import { TOO_DEAR } from "./condition.js";
 import type { PolicyDocument } from "./document.js";
 import { type Failure, failuresOf } from "./failures.js";
 import { conditionErrors, PERMITS, reach } from "./match.js";
@@ -71,9 +73,6 @@ export function explainRefusal(decision: Decision): Explanation {
   return Object.freeze({ ...explained, text: textOf(explained) });
 }
 
-/** An error that the condition does not make by itself. */
-const TOO_DEAR = "the conditions of this decision took too many steps together";
-
 function explainRule(rule: Rule, view: View, decision: Decision): ExplainedRule {
   const erred = decision.erred.includes(rule.id);
   const error = erred ? (conditionErrors(rule.test, view)[0] ?? TOO_DEAR) : undefined;
@@ -105,13 +104,8 @@ function addsOf(rule: Rule, reached: ExplainedRule["reached"], decision: Decisio
     ...(rule.approval === null ? [] : [approvalText(rule.approval)]),
     ...(rule.limit === null ? [] : [limitText(rule.limit)]),
     ...(rule.pool === null ? [] : [`at most ${rule.pool.maxConcurrent} at a time`]),
-    ...Object.entries(rule.constraints).map(([key, value]) => `limits ${written(key)} to ${JSON.stringify(value)}`),
+    ...Object.entries(rule.constraints).map(([key, value]) => `limits ${snakeCase(key)} to ${JSON.stringify(value)}`),
   ];
-}
-
-/** A name as policies spell it. */
-function written(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function approvalText({ quorum, kinds, roles, allowSelf }: ApprovalRequirement): string {

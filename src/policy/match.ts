@@ -1,4 +1,4 @@
-import type { Condition } from "./condition.js";
+import type { Condition, ConditionResult, Purse } from "./condition.js";
 import type { MatchDocument, MatchKeys, TagsDocument } from "./document.js";
 import { ACTOR_CHARACTER, type Glob, LABEL_CHARACTER, matches, readValueGlob } from "./glob.js";
 import { createTopicTrie } from "./topic-trie.js";
@@ -138,8 +138,7 @@ function reachUnless(unless: Unless, view: View): Reach {
  * holds is as the agent likes: then it restricts in any case, and permits in none.
  */
 function reachCondition(condition: Condition, view: View): Reach {
-  const job = conditionJobOf(view);
-  const held = job === null ? UNREADABLE : condition.evaluate(job, purseOf(view));
+  const held = ask(condition, view, purseOf(view));
   if (typeof held !== "boolean") return ERRS;
   if (view.untrusted.length > 0 && asksAbout(condition, view.untrusted)) return RESTRICTS;
   return held ? PERMITS : MISSES;
@@ -147,12 +146,16 @@ function reachCondition(condition: Condition, view: View): Reach {
 
 /** What went wrong in the conditions of a test, for people. */
 export function conditionErrors({ when, unless }: Test, view: View): readonly string[] {
-  const job = conditionJobOf(view);
   return [when, unless?.when ?? null].flatMap((condition) => {
     if (condition === null) return [];
-    const held = job === null ? UNREADABLE : condition.evaluate(job);
+    const held = ask(condition, view);
     return typeof held === "boolean" ? [] : [held.error];
   });
+}
+
+function ask(condition: Condition, view: View, purse?: Purse): ConditionResult {
+  const job = conditionJobOf(view);
+  return job === null ? UNREADABLE : condition.evaluate(job, purse);
 }
 
 const UNREADABLE = { error: "the payload is not plain JSON" } as const;

@@ -4,7 +4,6 @@ import { deepFreeze } from "../job/freeze.js";
 import type { AdmittedJob, DecidableJob } from "../job/job.js";
 import { nearest } from "../nearest.js";
 import type { Decision, JsonObject } from "../outcome.js";
-import { refuseMalformed } from "./combine.js";
 import { compile } from "./compile.js";
 import { createDecide } from "./decide.js";
 import type { PolicyDocument } from "./document.js";
@@ -12,9 +11,11 @@ import { type Explanation, explain, explainRefusal } from "./explain.js";
 import { importsOf, type Linked, link, type PolicyFile } from "./link.js";
 import { readDocument } from "./read-document.js";
 import { readYaml } from "./read-yaml.js";
+import { refuseMalformed } from "./refuse.js";
 import { snapshotOf } from "./snapshot.js";
 import { DEFAULT_MAX_BYTES, type PolicySource, type Reading } from "./source.js";
-import { viewAdmitted, viewUnknown } from "./view.js";
+import { viewAdmitted } from "./view.js";
+import { viewUnknown } from "./view-unknown.js";
 
 export type { PolicySource } from "./source.js";
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { LintReport } from "../../src/analysis/finding.js";
 import { lint, lintStrictly } from "../../src/analysis/lint.js";
 import { compilePolicy, type Policy } from "../../src/policy/policy.js";
+import { cpu } from "../cpu.js";
 import { cases } from "../scale.js";
 
 /** Rules as operators write them: most about topics of their own, some refusals by tag that meet all of them. */
@@ -44,14 +45,6 @@ test.each([
   },
   60_000,
 );
-
-/** CPU time in milliseconds: what else runs on the machine does not count. */
-function cpu(work: () => void): number {
-  const start = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1_000;
-}
 
 /** Rules that meet each other everywhere: wildcards, tags, labels, exceptions and conditions. */
 function mixedPolicy(count: number, combining: string): Policy {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { detectorSet } from "../../src/output/detectors.js";
 import { inspectOutput } from "../../src/output/inspect.js";
+import { cpu } from "../cpu.js";
 
 const MIB = 1024 * 1024;
 
@@ -10,14 +11,6 @@ const MOST = 20;
 /** Below this a measurement says nothing, and nobody is harmed. */
 const NOISE_MS = 8;
 
-/** CPU time of this process, so that a busy machine does not count. */
-function cpuMs(work: () => void): number {
-  const before = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1_000;
-}
-
 /** How many times longer `work` takes on eight times the size. Noise only adds, so the least of several tries counts. */
 function growth(work: (size: number) => void, size: number): number {
   let large = Number.POSITIVE_INFINITY;
@@ -25,12 +18,12 @@ function growth(work: (size: number) => void, size: number): number {
   for (let attempt = 0; attempt < 8; attempt += 1) {
     large = Math.min(
       large,
-      cpuMs(() => work(size * 8)),
+      cpu(() => work(size * 8)),
     );
     if (large < NOISE_MS) return 1;
     small = Math.min(
       small,
-      cpuMs(() => work(size)),
+      cpu(() => work(size)),
     );
     if (attempt > 1 && large / Math.max(small, NOISE_MS / 16) <= MOST) break;
   }

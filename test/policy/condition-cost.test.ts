@@ -1,17 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Json } from "../../src/outcome.js";
+import { leastCpu } from "../cpu.js";
 import { compiled, jobWith } from "./condition-job.js";
 
-/** Milliseconds of CPU, the least of some tries: others share this machine, and the first ones are not compiled yet. */
-function cpu(work: () => void, tries = 8): number {
-  const spent = Array.from({ length: tries }, () => {
-    const start = process.cpuUsage();
-    work();
-    const { user, system } = process.cpuUsage(start);
-    return (user + system) / 1_000;
-  });
-  return Math.min(...spent);
-}
+const cpu = (work: () => void, tries = 8): number => leastCpu(work, tries);
 
 const times = (count: number, part: string, join: string): string =>
   Array.from({ length: count }, () => part).join(join);

@@ -26,18 +26,16 @@ import type { DecidableJob } from "../../src/job/job.js";
 import type { Decision, Json } from "../../src/outcome.js";
 import { compilePolicy, decideAdmitted, type Policy } from "../../src/policy/policy.js";
 import { readTopicPattern } from "../../src/policy/topic-pattern.js";
+import { leastCpu } from "../cpu.js";
 import { admitted } from "./job.js";
 import { issuesOf, ruleYaml } from "./load.js";
 
-/** Milliseconds of CPU a round, the least of some tries: others share this machine, and the first rounds are not compiled yet. */
+/** Milliseconds of CPU a round. */
 function cpu(work: () => void, rounds = 20, tries = 5): number {
-  const spent = Array.from({ length: tries }, () => {
-    const start = process.cpuUsage();
+  const many = (): void => {
     for (let round = 0; round < rounds; round += 1) work();
-    const { user, system } = process.cpuUsage(start);
-    return (user + system) / 1_000 / rounds;
-  });
-  return Math.min(...spent);
+  };
+  return leastCpu(many, tries) / rounds;
 }
 
 const load = (rules: string, head = ""): Policy => compilePolicy({ yaml: `version: v1\n${head}rules:\n${rules}` });

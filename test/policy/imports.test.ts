@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { PolicyError, type PolicyIssue } from "../../src/errors.js";
+import type { PolicyIssue } from "../../src/errors.js";
 import { loadPolicy } from "../../src/load-policy.js";
 import { compilePolicy, type Policy } from "../../src/policy/policy.js";
-import { issuesOf } from "./load.js";
+import { errorOfFile, issuesOf } from "./load.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-imports-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,18 +25,8 @@ function written(files: Readonly<Record<string, string>>): string {
 
 const load = (files: Readonly<Record<string, string>>): Promise<Policy> => loadPolicy(written(files));
 
-async function errorOf(path: string, options = {}): Promise<PolicyError> {
-  try {
-    await loadPolicy(path, options);
-  } catch (error) {
-    if (error instanceof PolicyError) return error;
-    throw error;
-  }
-  throw new Error("the policy loaded");
-}
-
 const issuesOfFiles = async (files: Readonly<Record<string, string>>): Promise<readonly PolicyIssue[]> =>
-  (await errorOf(written(files))).issues;
+  (await errorOfFile(written(files))).issues;
 
 /** One line an issue, with the file it stands in. */
 async function told(files: Readonly<Record<string, string>>): Promise<readonly string[]> {
@@ -205,7 +195,7 @@ describe("how far imports go", () => {
     const path = written(files);
     const size = Object.values(files).join("").length;
     expect((await loadPolicy(path, { maxBytes: size })).ruleIds).toEqual(["a", "b"]);
-    const { issues } = await errorOf(path, { maxBytes: size - 1 });
+    const { issues } = await errorOfFile(path, { maxBytes: size - 1 });
     expect(issues).toEqual([
       {
         code: "policy_too_large",
@@ -224,7 +214,7 @@ describe("what cannot be imported", () => {
   test("a file outside the policy's folder, by its path", async () => {
     const path = written({ "policy.yaml": importing("./../secret.yaml") });
     writeFileSync(join(dirname(path), "..", "secret.yaml"), file("secret"));
-    const { issues } = await errorOf(path);
+    const { issues } = await errorOfFile(path);
     expect(issues).toEqual([
       {
         code: "import_outside",
@@ -241,7 +231,7 @@ describe("what cannot be imported", () => {
     const path = written({ "policy.yaml": importing("./../policies-of-others/x.yaml") });
     mkdirSync(join(dirname(path), "..", "policies-of-others"));
     writeFileSync(join(dirname(path), "..", "policies-of-others", "x.yaml"), file("x"));
-    expect((await errorOf(path)).issues[0]?.code).toBe("import_outside");
+    expect((await errorOfFile(path)).issues[0]?.code).toBe("import_outside");
     // The control: comparing texts says that it is inside.
     const root = dirname(path);
     expect(join(root, "..", "policies-of-others", "x.yaml").startsWith(root)).toBe(true);
@@ -251,7 +241,7 @@ describe("what cannot be imported", () => {
     const path = written({ "policy.yaml": importing("./linked.yaml") });
     writeFileSync(join(dirname(path), "..", "secret.yaml"), file("secret"));
     symlinkSync("../secret.yaml", join(dirname(path), "linked.yaml"));
-    expect((await errorOf(path)).issues).toMatchObject([
+    expect((await errorOfFile(path)).issues).toMatchObject([
       { code: "import_outside", message: "cannot import `./linked.yaml`: it is outside the policy's folder", line: 4 },
     ]);
   });
@@ -261,7 +251,7 @@ describe("what cannot be imported", () => {
     mkdirSync(join(dirname(path), "..", "elsewhere"));
     writeFileSync(join(dirname(path), "..", "elsewhere", "x.yaml"), file("x"));
     symlinkSync("../elsewhere", join(dirname(path), "team"));
-    expect((await errorOf(path)).issues[0]?.code).toBe("import_outside");
+    expect((await errorOfFile(path)).issues[0]?.code).toBe("import_outside");
   });
 
   test.skipIf(process.platform === "win32")(
@@ -269,7 +259,7 @@ describe("what cannot be imported", () => {
     async () => {
       const path = written({ "policy.yaml": importing("./b.yaml, ./linked.yaml"), "b.yaml": file("b") });
       symlinkSync("b.yaml", join(dirname(path), "linked.yaml"));
-      expect((await errorOf(path)).issues.map(({ code, path: at }) => [code, at])).toEqual([
+      expect((await errorOfFile(path)).issues.map(({ code, path: at }) => [code, at])).toEqual([
         ["import_repeated", "/imports/1"],
       ]);
     },
@@ -416,7 +406,7 @@ describe("problems across files", () => {
       "b.yaml": "version: v1\nrules:\n  - { id: b, decision: alow }\n",
     };
     const path = written(files);
-    const error = await errorOf(path);
+    const error = await errorOfFile(path);
     expect(error.issues.map(({ source, line, code }) => [source, line, code])).toEqual([
       [undefined, 2, "file_missing"],
       [undefined, 3, "key_unknown"],

@@ -1,14 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { PolicyError, type PolicyIssue } from "../../src/errors.js";
 import { compilePolicy, type Policy } from "../../src/policy/policy.js";
-
-/** Milliseconds of processor time: a busy machine does not make them more. */
-function cpu(run: () => unknown): number {
-  const before = process.cpuUsage();
-  run();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1_000;
-}
+import { cpu } from "../cpu.js";
 
 const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
 const allow = (match: object, id = "a"): object => ({ id, match, decision: "allow" });

@@ -6,19 +6,10 @@ import { afterAll, describe, expect, test } from "vitest";
 import { PolicyError } from "../../src/errors.js";
 import { loadPolicy } from "../../src/load-policy.js";
 import { compilePolicy } from "../../src/policy/policy.js";
+import { errorOfFile } from "./load.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-policy-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-async function refusal(path: string, options = {}): Promise<PolicyError> {
-  try {
-    await loadPolicy(path, options);
-  } catch (error) {
-    if (error instanceof PolicyError) return error;
-    throw error;
-  }
-  throw new Error("the policy loaded");
-}
 
 describe("loadPolicy", () => {
   test("reads the seed's file as compilePolicy reads its text", async () => {
@@ -34,7 +25,7 @@ describe("loadPolicy", () => {
 
   test("a missing file is one issue with help, and the path is in the message", async () => {
     const path = join(folder, "no.yaml");
-    const error = await refusal(path);
+    const error = await errorOfFile(path);
     expect(error.issues).toEqual([
       {
         code: "file_missing",
@@ -51,7 +42,7 @@ describe("loadPolicy", () => {
 
   test("a directory in place of a file is refused", async () => {
     mkdirSync(join(folder, "d"));
-    expect((await refusal(join(folder, "d"))).issues).toEqual([
+    expect((await errorOfFile(join(folder, "d"))).issues).toEqual([
       { code: "file_is_directory", message: "the policy is a directory", help: "name the file in it", path: "" },
     ]);
   });
@@ -59,7 +50,7 @@ describe("loadPolicy", () => {
   test.skipIf(process.platform === "win32")("a pipe is refused at once, not waited for", async () => {
     const path = join(folder, "pipe");
     execFileSync("mkfifo", [path]);
-    expect((await refusal(path)).issues).toMatchObject([
+    expect((await errorOfFile(path)).issues).toMatchObject([
       { code: "file_unreadable", message: "the policy is not a regular file" },
     ]);
   });
@@ -67,7 +58,7 @@ describe("loadPolicy", () => {
   test("a file over the limit is refused before it is read", async () => {
     const path = join(folder, "large.yaml");
     writeFileSync(path, "#".repeat(11));
-    expect((await refusal(path, { maxBytes: 10 })).issues).toEqual([
+    expect((await errorOfFile(path, { maxBytes: 10 })).issues).toEqual([
       { code: "policy_too_large", message: "a policy must not be larger than 10 bytes", path: "" },
     ]);
   });
@@ -75,7 +66,7 @@ describe("loadPolicy", () => {
   test("problems in a file name it with line and column", async () => {
     const path = join(folder, "bad.yaml");
     writeFileSync(path, "version: v1\nrulez: []\n");
-    const error = await refusal(path);
+    const error = await errorOfFile(path);
     expect(error.message).toBe(
       `the policy cannot be loaded: 2 problems\n  ${path}:1:1 the policy must have \`rules\`\n  ${path}:2:1 unknown key \`rulez\`\n    help: did you mean \`rules\`?`,
     );

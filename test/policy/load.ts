@@ -1,5 +1,6 @@
 import { PolicyError, type PolicyIssue } from "../../src/errors.js";
-import { compilePolicy } from "../../src/policy/policy.js";
+import { loadPolicy } from "../../src/load-policy.js";
+import { type CompileOptions, compilePolicy } from "../../src/policy/policy.js";
 
 /** The issues of a policy that must not load. */
 export function issuesOf(yaml: string | Uint8Array, maxBytes?: number): readonly PolicyIssue[] {
@@ -24,4 +25,15 @@ function refusalOf(load: () => unknown): readonly PolicyIssue[] {
 /** A policy of one rule, its body indented by four. */
 export function ruleYaml(body: string): string {
   return `version: v1\nrules:\n  - id: a\n${body.replace(/^/gm, "    ")}\n`;
+}
+
+/** The error of a file that must not load. */
+export async function errorOfFile(path: string, options: CompileOptions = {}): Promise<PolicyError> {
+  try {
+    await loadPolicy(path, options);
+  } catch (error) {
+    if (error instanceof PolicyError) return error;
+    throw error;
+  }
+  throw new Error("the policy loaded");
 }

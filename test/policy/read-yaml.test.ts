@@ -1,16 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { compilePolicy } from "../../src/policy/policy.js";
+import { cpu } from "../cpu.js";
 import { issuesOf, ruleYaml } from "./load.js";
 
 const GOOD = 'version: v1\nrules:\n  - id: a\n    match: { topics: ["**"] }\n    decision: allow\n';
-
-function cpu(work: () => void): number {
-  const start = process.cpuUsage();
-  work();
-  const spent = process.cpuUsage(start);
-  return (spent.user + spent.system) / 1_000;
-}
 
 describe("what YAML must not do in a policy", () => {
   test.each([

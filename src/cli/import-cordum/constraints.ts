@@ -1,8 +1,9 @@
 import type { Json } from "../../outcome.js";
 import type { ConstraintsDocument, RemediationDocument } from "../../policy/document.js";
+import { isMap, type Loose } from "../../policy/report.js";
 import { type Path, quoted } from "../../policy/source.js";
 import type { Notes } from "./notes.js";
-import { at, isShape, isUnset, noteStray, type Shape, stringMapAt, stringsAt } from "./shape.js";
+import { at, isUnset, noteStray, stringMapAt, stringsAt } from "./shape.js";
 
 /** Null: there is a limit that cannot be kept here, so the job must not run at all. */
 export type ConvertedConstraints = ConstraintsDocument | null;
@@ -23,7 +24,7 @@ export function convertConstraints(given: Json | undefined, path: Path, notes: N
     notes.add("refused", at, `${message}: the rule denies instead`, help);
     return null;
   };
-  if (!isShape(given)) return refuse(path, "`constraints` is not a map");
+  if (!isMap(given)) return refuse(path, "`constraints` is not a map");
   if (noteStray(given, KEYS, path, notes).length > 0) return refuse(path, "not all of `constraints` can be read");
   for (const key of ["toolchain", "diff", "redaction_level"]) {
     if (!isUnset(at(given, key)))
@@ -42,7 +43,7 @@ type Refuse = (at: Path, message: string, help?: string) => null;
 
 function convertBudgets(given: Json | undefined, path: Path, notes: Notes, refuse: Refuse): ConvertedConstraints {
   if (given === undefined) return {};
-  if (!isShape(given)) return refuse(path, "`budgets` is not a map");
+  if (!isMap(given)) return refuse(path, "`budgets` is not a map");
   if (noteStray(given, BUDGETS, path, notes).length > 0) return refuse(path, "not all of `budgets` can be read");
   const limits: Record<string, number> = {};
   for (const key of BUDGETS) {
@@ -79,7 +80,7 @@ const HOST = /^(\*\.)?[A-Za-z0-9_[:][A-Za-z0-9_.:[\]-]{0,252}(\/[0-9]{1,3})?(:[0
 
 function convertSandbox(given: Json | undefined, path: Path, notes: Notes, refuse: Refuse): ConvertedConstraints {
   if (given === undefined || isUnset(given)) return {};
-  if (!isShape(given)) return refuse(path, "`sandbox` is not a map");
+  if (!isMap(given)) return refuse(path, "`sandbox` is not a map");
   if (noteStray(given, SANDBOX, path, notes).length > 0) return refuse(path, "not all of `sandbox` can be read");
   if (at(given, "isolated") !== undefined && at(given, "isolated") !== false)
     return refuse(
@@ -129,7 +130,7 @@ export function convertRemediations(given: Json | undefined, path: Path, notes: 
   const list = given as readonly Json[];
   if (list.length > 16) notes.add("dropped", path, "only the first 16 `remediations` are kept");
   return list.slice(0, 16).flatMap((one, index) => {
-    if (isShape(one)) return [convertRemediation(one, [...path, index], notes)];
+    if (isMap(one)) return [convertRemediation(one, [...path, index], notes)];
     notes.add("dropped", [...path, index], "a remediation is not a map");
     return [];
   });
@@ -138,7 +139,7 @@ export function convertRemediations(given: Json | undefined, path: Path, notes: 
 const LINE = /^[^\p{Cc}\u2028\u2029]+$/u;
 const TOPIC = /^(?=.{1,256}$)[A-Za-z0-9_:@%~+-]+(\.[A-Za-z0-9_:@%~+-]+)*$/;
 
-function convertRemediation(given: Shape, path: Path, notes: Notes): RemediationDocument {
+function convertRemediation(given: Loose, path: Path, notes: Notes): RemediationDocument {
   noteStray(given, REMEDIATION, path, notes);
   const drop = (key: string, why: string): undefined => {
     notes.add("dropped", [...path, key], `\`${key}\` ${why}`);

@@ -1,11 +1,12 @@
 import type { Json } from "../../outcome.js";
+import { isMap, type Loose } from "../../policy/report.js";
 import { type Path, quoted } from "../../policy/source.js";
 import { cel, labelOutside, labelOver, MCP_KEYS, type McpKey, mcpRefusals, secretsPresent } from "./cel.js";
 import { ANYTHING, type Around, cannot, exactly, LABEL_PLAIN, type Matched, NEVER } from "./matched.js";
-import { at, isShape, isUnset, type Shape, stringMapAt, stringsAt } from "./shape.js";
+import { at, isUnset, stringMapAt, stringsAt } from "./shape.js";
 
 /** Labels that hold just these values. */
-export function convertLabels(given: Shape, path: Path, around: Around): Matched {
+export function convertLabels(given: Loose, path: Path, around: Around): Matched {
   const entries = stringMapAt(given, "labels");
   if (entries === null) return cannot("`labels` is not a map of strings", [...path, "labels"], around);
   const labels: Record<string, readonly string[]> = {};
@@ -24,11 +25,11 @@ export function convertLabels(given: Shape, path: Path, around: Around): Matched
 }
 
 /** Labels that hold none of the values on a list. */
-export function convertLabelLists(given: Shape, path: Path, around: Around): Matched {
+export function convertLabelLists(given: Loose, path: Path, around: Around): Matched {
   const lists = at(given, "label_allowlist");
   if (lists === undefined || isUnset(lists)) return ANYTHING;
   const here = [...path, "label_allowlist"];
-  if (!isShape(lists)) return cannot("`label_allowlist` is not a map of lists", here, around);
+  if (!isMap(lists)) return cannot("`label_allowlist` is not a map of lists", here, around);
   const outside: string[] = [];
   for (const name of Object.keys(lists)) {
     const words = stringsAt(lists, name);
@@ -40,11 +41,11 @@ export function convertLabelLists(given: Shape, path: Path, around: Around): Mat
 }
 
 /** Labels that hold a number over a threshold. */
-export function convertThresholds(given: Shape, path: Path, around: Around): Matched {
+export function convertThresholds(given: Loose, path: Path, around: Around): Matched {
   const thresholds = at(given, "label_threshold");
-  if (thresholds === undefined || (isShape(thresholds) && Object.keys(thresholds).length === 0)) return ANYTHING;
+  if (thresholds === undefined || (isMap(thresholds) && Object.keys(thresholds).length === 0)) return ANYTHING;
   const here = [...path, "label_threshold"];
-  if (!isShape(thresholds)) return cannot("`label_threshold` is not a map of numbers", here, around);
+  if (!isMap(thresholds)) return cannot("`label_threshold` is not a map of numbers", here, around);
   const surely: string[] = [];
   const maybe: string[] = [];
   for (const [name, limit] of Object.entries(thresholds)) {
@@ -59,7 +60,7 @@ export function convertThresholds(given: Shape, path: Path, around: Around): Mat
 }
 
 /** Whether the job says that it holds secrets. */
-export function convertSecrets(given: Shape, path: Path, around: Around): Matched {
+export function convertSecrets(given: Loose, path: Path, around: Around): Matched {
   const wanted = at(given, "secrets_present");
   if (wanted === undefined) return ANYTHING;
   if (typeof wanted !== "boolean")
@@ -81,7 +82,7 @@ export function readMcp(
   { notes, spellings }: Pick<Around, "notes" | "spellings">,
 ): readonly string[] | null {
   if (given === undefined || isUnset(given)) return [];
-  if (!isShape(given)) return null;
+  if (!isMap(given)) return null;
   const lists = new Map<McpKey, readonly string[]>();
   for (const key of MCP_KEYS) {
     const list = stringsAt(given, key);

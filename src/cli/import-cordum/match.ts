@@ -1,4 +1,5 @@
 import type { Json } from "../../outcome.js";
+import { isMap, type Loose } from "../../policy/report.js";
 import { type Path, quoted } from "../../policy/source.js";
 import { cel } from "./cel.js";
 import { crossTopic } from "./crossing.js";
@@ -16,7 +17,7 @@ import {
   NEVER,
 } from "./matched.js";
 import { convertActorTypes, convertNames, convertTags } from "./names.js";
-import { at, isShape, isUnset, noteStray, type Shape, trimSpace } from "./shape.js";
+import { at, isUnset, noteStray, trimSpace } from "./shape.js";
 
 const KEYS: ReadonlySet<string> = new Set([
   ..."tenants topics capabilities risk_tags requires pack_ids actor_ids actor_types labels mcp secrets_present".split(
@@ -31,7 +32,7 @@ const HOMELESS = ["predicate", "delegation", "agent_risk_tiers", "agent_data_cla
 /** Rewrites a match block. */
 export function convertMatch(given: Json | undefined, path: Path, around: Around): Matched {
   if (given === undefined || given === null) return ANYTHING;
-  if (!isShape(given)) return cannot("`match` is not a map", path, around);
+  if (!isMap(given)) return cannot("`match` is not a map", path, around);
   const stray = noteStray(given, KEYS, path, around.notes);
   const parts = [
     ...(stray.length > 0 ? [cannot("`match` cannot be read whole", path, around)] : []),
@@ -93,7 +94,7 @@ function merge(blocks: readonly (Block | null)[]): Block | null {
   return merged;
 }
 
-function convertTopics(given: Shape, path: Path, around: Around): Matched {
+function convertTopics(given: Loose, path: Path, around: Around): Matched {
   const list = listOf(given, "topics", path, around);
   if (isMatched(list)) return list;
   const here = [...path, "topics"];

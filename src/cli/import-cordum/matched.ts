@@ -1,7 +1,8 @@
+import type { Loose } from "../../policy/report.js";
 import type { Path } from "../../policy/source.js";
 import { cel, celList } from "./cel.js";
 import type { Notes } from "./notes.js";
-import { type Shape, stringsAt } from "./shape.js";
+import { stringsAt } from "./shape.js";
 import type { Spellings } from "./spelling.js";
 
 /** Keys of one of our match blocks, each an any-of but `requires`. Conditions are joined by "and". */
@@ -50,7 +51,7 @@ export function cannot(message: string, path: Path, { notes, grants }: Around, h
 }
 
 /** A list, or what to do without one. */
-export function listOf(given: Shape, key: string, path: Path, around: Around): readonly string[] | Matched {
+export function listOf(given: Loose, key: string, path: Path, around: Around): readonly string[] | Matched {
   const list = stringsAt(given, key);
   if (list === null) return cannot(`\`${key}\` is not a list of strings`, [...path, key], around);
   return list.length === 0 ? ANYTHING : list;

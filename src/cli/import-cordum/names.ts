@@ -1,3 +1,4 @@
+import type { Loose } from "../../policy/report.js";
 import { type Path, quoted } from "../../policy/source.js";
 import { cel, celList } from "./cel.js";
 import {
@@ -12,7 +13,7 @@ import {
   type Matched,
   NEVER,
 } from "./matched.js";
-import { type Shape, trimSpace } from "./shape.js";
+import { trimSpace } from "./shape.js";
 import type { Field } from "./spelling.js";
 
 const IDENTIFIER = /^[\x21-\x7e]{1,256}$/;
@@ -27,7 +28,7 @@ const LEGAL: Readonly<Record<Field, RegExp>> = {
 };
 
 /** Lists of names that Cordum compares without regard to case. */
-export function convertNames(given: Shape, key: Field, path: Path, around: Around): Matched {
+export function convertNames(given: Loose, key: Field, path: Path, around: Around): Matched {
   const list = listOf(given, key, path, around);
   if (isMatched(list)) return list;
   const here = [...path, key];
@@ -92,7 +93,7 @@ function requiring(names: readonly string[]): Block {
 const TAG = /^[a-z0-9_-]{1,64}$/;
 
 /** Tags are lower case here: what differs in case alone is the same tag. */
-export function convertTags(given: Shape, path: Path, around: Around): Matched {
+export function convertTags(given: Loose, path: Path, around: Around): Matched {
   const list = listOf(given, "risk_tags", path, around);
   if (isMatched(list)) return list;
   const legal = new Set<string>();
@@ -129,7 +130,7 @@ function tagOf(value: string): string {
 const ACTOR_TYPES: readonly string[] = ["human", "service", "agent"];
 
 /** Human, service or agent. */
-export function convertActorTypes(given: Shape, path: Path, around: Around): Matched {
+export function convertActorTypes(given: Loose, path: Path, around: Around): Matched {
   const list = listOf(given, "actor_types", path, around);
   if (isMatched(list)) return list;
   const types = [...new Set(list.map(tagOf).filter((type) => type !== ""))];

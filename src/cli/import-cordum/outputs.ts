@@ -1,13 +1,14 @@
 import { compileLinearPattern } from "../../linear-pattern.js";
 import type { Json } from "../../outcome.js";
 import type { DetectDocument } from "../../policy/document.js";
+import { isMap, type Loose } from "../../policy/report.js";
 import { type Path, quoted } from "../../policy/source.js";
 import { regexText } from "./cel.js";
 import { convertMatch } from "./match.js";
 import type { Block } from "./matched.js";
 import type { ImportNote } from "./notes.js";
 import type { Converter } from "./rule.js";
-import { at, isShape, isUnset, noteStray, type Shape, stringsAt, trimSpace } from "./shape.js";
+import { at, isUnset, noteStray, stringsAt, trimSpace } from "./shape.js";
 
 /** An output rule of ours, not yet written down. */
 export interface Output {
@@ -52,7 +53,7 @@ function convertOutput(rule: Json, path: Path, converter: Converter): Omit<Outpu
     notes.add(kind, path, why);
     return null;
   };
-  if (!isShape(rule)) return leave("refused", "an output rule is not a map: nothing is looked for by it");
+  if (!isMap(rule)) return leave("refused", "an output rule is not a map: nothing is looked for by it");
   noteStray(rule, KEYS, path, notes);
   if (at(rule, "enabled") === false) return leave("dropped", "the output rule is not enabled");
   const decision = at(rule, "decision");
@@ -61,7 +62,7 @@ function convertOutput(rule: Json, path: Path, converter: Converter): Omit<Outpu
   if (!["deny", "quarantine", "redact"].includes(word))
     notes.add("changed", [...path, "decision"], "the output is quarantined where this decision is not known");
   const match = at(rule, "match");
-  const shape: Shape = isShape(match) ? match : {};
+  const shape: Loose = isMap(match) ? match : {};
   const detect = detectorsOf(shape, [...path, "match"], converter);
   if (detect.length === 0)
     return leave("refused", "nothing the rule looks for can be looked for here: these outputs are not inspected by it");
@@ -77,7 +78,7 @@ function convertOutput(rule: Json, path: Path, converter: Converter): Omit<Outpu
 }
 
 /** What is looked for; what narrows it in another way is left out, so that more is found. */
-function detectorsOf(match: Shape, path: Path, { notes }: Converter): readonly DetectDocument[] {
+function detectorsOf(match: Loose, path: Path, { notes }: Converter): readonly DetectDocument[] {
   noteStray(match, MATCH, path, notes);
   const found: DetectDocument[] = [];
   const missing = (key: string, index: number, what: string): void =>

@@ -1,9 +1,10 @@
 import type { Json } from "../../outcome.js";
+import { isMap, type Loose } from "../../policy/report.js";
 import { type Path, quoted } from "../../policy/source.js";
 import { readMcp } from "./labels.js";
 import { convertMatch } from "./match.js";
 import { type Converter, type Rule, reasonOf } from "./rule.js";
-import { at, isShape, isUnset, noteStray, type Shape, trimSpace } from "./shape.js";
+import { at, isUnset, noteStray, trimSpace } from "./shape.js";
 
 /** Cordum refuses every topic that does not begin so, whatever the rules say. */
 const ROOT = "job.**";
@@ -48,7 +49,7 @@ const TENANT: ReadonlySet<string> = new Set(
 
 /** The calls a tenant's `mcp` block refuses: they are denied whatever a rule says. `legacy`: the topics are looked at as well. */
 export function tenantRules(
-  tenants: readonly (readonly [string, Shape])[],
+  tenants: readonly (readonly [string, Loose])[],
   legacy: boolean,
   converter: Converter,
 ): readonly Rule[] {
@@ -106,7 +107,7 @@ export function inputRules(given: Json | undefined, converter: Converter): reado
   const { notes, name, spellings } = converter;
   if (given === undefined) return [];
   const deny = (rule: Json, path: Path, index: number): readonly Rule[] => {
-    if (!isShape(rule)) {
+    if (!isMap(rule)) {
       notes.add("changed", path, "an input rule is not a map: every job is denied");
       return [{ id: name("unreadable-input-rule", path), block: {}, decision: "deny" }];
     }
@@ -116,7 +117,7 @@ export function inputRules(given: Json | undefined, converter: Converter): reado
     }
     noteStray(rule, INPUT, path, notes);
     const match = at(rule, "match");
-    const kept = isShape(match)
+    const kept = isMap(match)
       ? Object.fromEntries(INPUT_MATCH.flatMap((key) => (Object.hasOwn(match, key) ? [[key, match[key] as Json]] : [])))
       : {};
     const { wide } = convertMatch(kept, [...path, "match"], { notes, spellings, grants: false });

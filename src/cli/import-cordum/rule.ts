@@ -1,11 +1,12 @@
 import type { Json } from "../../outcome.js";
 import type { ConstraintsDocument, RemediationDocument } from "../../policy/document.js";
+import { isMap, type Loose } from "../../policy/report.js";
 import { type Path, quoted } from "../../policy/source.js";
 import { convertConstraints, convertRemediations } from "./constraints.js";
 import { convertMatch } from "./match.js";
 import { type Around, type Block, cannot, type Matched } from "./matched.js";
 import type { ImportNote, Notes } from "./notes.js";
-import { at, isShape, isUnset, noteStray, type Shape, stringsAt, trimSpace } from "./shape.js";
+import { at, isUnset, noteStray, stringsAt, trimSpace } from "./shape.js";
 import type { Spellings } from "./spelling.js";
 
 /** A rule of ours, not yet written down. */
@@ -55,7 +56,7 @@ const DECISIONS: ReadonlyMap<string, Rule["decision"]> = new Map([
  */
 export function convertRule(given: Json, path: Path, converter: Converter): readonly Rule[] {
   const { notes, spellings, name } = converter;
-  if (!isShape(given)) {
+  if (!isMap(given)) {
     notes.add("changed", path, "a rule is not a map: every job that comes to it is denied");
     return [{ id: name("unreadable-rule", path), block: {}, decision: "deny" }];
   }
@@ -101,7 +102,7 @@ export function convertRule(given: Json, path: Path, converter: Converter): read
   return [...sure, rest];
 }
 
-function decisionOf(given: Shape, path: Path, notes: Notes): Rule["decision"] {
+function decisionOf(given: Loose, path: Path, notes: Notes): Rule["decision"] {
   const word = at(given, "decision");
   const known = typeof word === "string" ? DECISIONS.get(trimSpace(word).toLowerCase()) : undefined;
   if (known !== undefined) return known;
@@ -143,13 +144,13 @@ export function isGlobal(tier: Json | undefined, selector: Json | undefined): bo
   return typeof word === "string" && ["", "global"].includes(trimSpace(word).toLowerCase()) && isUnset(selector);
 }
 
-function textAt(given: Shape, key: string): string | undefined {
+function textAt(given: Loose, key: string): string | undefined {
   const value = at(given, key);
   return typeof value === "string" && trimSpace(value) !== "" ? trimSpace(value) : undefined;
 }
 
 /** One line of at most 1,000 characters. */
-export function reasonOf(given: Shape, path: Path, notes: Notes): { readonly reason?: string } {
+export function reasonOf(given: Loose, path: Path, notes: Notes): { readonly reason?: string } {
   const reason = textAt(given, "reason");
   if (reason === undefined) return {};
   const line = reason.replace(/[\p{Cc}\u2028\u2029\s]+/gu, " ").trim();
@@ -159,7 +160,7 @@ export function reasonOf(given: Shape, path: Path, notes: Notes): { readonly rea
   return kept === "" ? {} : { reason: kept };
 }
 
-function remediationsOf(given: Shape, path: Path, notes: Notes): Pick<Rule, "remediations"> {
+function remediationsOf(given: Loose, path: Path, notes: Notes): Pick<Rule, "remediations"> {
   const remediations = convertRemediations(at(given, "remediations"), [...path, "remediations"], notes);
   return remediations.length === 0 ? {} : { remediations };
 }
@@ -187,9 +188,9 @@ function convertVelocity(
     notes.add("refused", path, "a rule that permits what comes too often has no place here, and is left out");
     return [];
   }
-  const limit = isShape(given) ? at(given, "max_requests") : undefined;
-  const window = isShape(given) ? at(given, "window_seconds") : undefined;
-  const key = isShape(given) ? at(given, "key") : undefined;
+  const limit = isMap(given) ? at(given, "max_requests") : undefined;
+  const window = isMap(given) ? at(given, "window_seconds") : undefined;
+  const key = isMap(given) ? at(given, "key") : undefined;
   if (
     typeof limit !== "number" ||
     !Number.isInteger(limit) ||
@@ -216,7 +217,7 @@ function convertVelocity(
 }
 
 /** The rules that `tenants` make when there are no others: first all that deny, then all that allow. */
-export function legacyRules(tenants: readonly (readonly [string, Shape])[], converter: Converter): readonly Rule[] {
+export function legacyRules(tenants: readonly (readonly [string, Loose])[], converter: Converter): readonly Rule[] {
   const rulesOf = (decision: "deny" | "allow"): readonly Rule[] =>
     tenants.flatMap(([tenant, given]) => {
       const path = ["tenants", tenant, `${decision}_topics`];

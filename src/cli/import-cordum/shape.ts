@@ -1,21 +1,16 @@
 import { nearest } from "../../nearest.js";
 import type { Json } from "../../outcome.js";
+import { isMap, type Loose } from "../../policy/report.js";
 import { type Path, quoted } from "../../policy/source.js";
 import type { Notes } from "./notes.js";
 
-export type Shape = { readonly [key: string]: Json };
-
-export function isShape(value: Json | undefined): value is Shape {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** What stands under an own key; null and absent are the same, as they are in Cordum. */
-export function at(shape: Shape, key: string): Json | undefined {
+export function at(shape: Loose, key: string): Json | undefined {
   return Object.hasOwn(shape, key) ? (shape[key] ?? undefined) : undefined;
 }
 
 /** A list of strings; absent is empty. Null when it is anything else. */
-export function stringsAt(shape: Shape, key: string): readonly string[] | null {
+export function stringsAt(shape: Loose, key: string): readonly string[] | null {
   const value = at(shape, key);
   if (value === undefined) return [];
   if (!Array.isArray(value)) return null;
@@ -24,10 +19,10 @@ export function stringsAt(shape: Shape, key: string): readonly string[] | null {
 }
 
 /** A map of strings; absent is empty. Null when it is anything else. */
-export function stringMapAt(shape: Shape, key: string): readonly (readonly [string, string])[] | null {
+export function stringMapAt(shape: Loose, key: string): readonly (readonly [string, string])[] | null {
   const value = at(shape, key);
   if (value === undefined) return [];
-  if (!isShape(value)) return null;
+  if (!isMap(value)) return null;
   const entries = Object.entries(value);
   return entries.every((entry): entry is [string, string] => typeof entry[1] === "string") ? entries : null;
 }
@@ -36,16 +31,16 @@ export function stringMapAt(shape: Shape, key: string): readonly (readonly [stri
 export function isUnset(value: Json | undefined): boolean {
   if (value === undefined || value === null || value === "" || value === 0 || value === false) return true;
   if (Array.isArray(value)) return value.length === 0;
-  return isShape(value) && Object.values(value).every(isUnset);
+  return isMap(value) && Object.values(value).every(isUnset);
 }
 
 /** The keys that Cordum does not have either. */
-function strayKeys(shape: Shape, known: ReadonlySet<string>): readonly string[] {
+function strayKeys(shape: Loose, known: ReadonlySet<string>): readonly string[] {
   return Object.keys(shape).filter((key) => !known.has(key));
 }
 
 /** Notes every key that is not Cordum's, with the one that may have been meant. */
-export function noteStray(shape: Shape, known: ReadonlySet<string>, path: Path, notes: Notes): readonly string[] {
+export function noteStray(shape: Loose, known: ReadonlySet<string>, path: Path, notes: Notes): readonly string[] {
   const stray = strayKeys(shape, known);
   for (const key of stray) {
     const meant = nearest(key, [...known]);
