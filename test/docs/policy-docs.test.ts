@@ -258,7 +258,9 @@ describe("docs/policy.md as a reference", () => {
   });
 
   test("the gate's own ids are those of the engine", () => {
-    const sources = ["combine", "compile", "refuse"].map((name) => readFileSync(`src/policy/${name}.ts`, "utf8")).join();
+    const sources = ["combine", "compile", "refuse"]
+      .map((name) => readFileSync(`src/policy/${name}.ts`, "utf8"))
+      .join();
     const ids = new Set([...`${sources}`.matchAll(/"(@[a-z_]+)"/g)].map(([, id]) => id));
     ids.add("@invalid");
     expect(new Set(rowsOf(DOCS, "| id | names |").map(([id = ""]) => bare(id)))).toEqual(ids);
