@@ -71,29 +71,39 @@ export class StoreError extends Error {
   }
 }
 
-/** Why an approval call was refused. */
+/** Why an approval call was refused. Documented in `docs/approvals.md`. */
 export type ApprovalErrorCode =
   | "approval_unknown"
   | "approval_resolved"
+  | "approval_rejected"
   | "approval_expired"
+  | "approval_superseded"
   | "approval_policy_changed"
+  | "approval_view_mismatch"
+  | "approval_not_approved"
+  | "approval_not_rejected"
   | "approver_invalid"
   | "approver_is_requester"
   | "approver_tenant_mismatch"
   | "approver_not_eligible"
+  | "approver_view_required"
   | "approver_already_voted"
+  | "canceller_not_requester"
   | "job_id_ambiguous";
 
-/** A vote or look-up that was refused. The request is as it was. */
+/** An approval call that was refused. The request is as it was, but that one which no longer held may have been superseded. */
 export class ApprovalError extends Error {
   readonly code: ApprovalErrorCode;
   readonly help: string | undefined;
+  /** Where the request was superseded: the one that took its place, if any did. Null otherwise. */
+  readonly approvalId: string | null;
 
-  constructor(code: ApprovalErrorCode, message: string, help?: string) {
+  constructor(code: ApprovalErrorCode, message: string, options: { help?: string; approvalId?: string | null } = {}) {
     super(message);
     this.name = "ApprovalError";
     this.code = code;
-    this.help = help;
+    this.help = options.help;
+    this.approvalId = options.approvalId ?? null;
   }
 }
 

@@ -7,17 +7,24 @@ import {
   isDispatcherName,
 } from "./dispatch/dispatcher.js";
 import { PolicyError } from "./errors.js";
+import { queueBounds } from "./gate/asking.js";
 import { type Audit, createAudit } from "./gate/audit.js";
 import { createClock } from "./gate/clock.js";
 import { type Core, createCore, SETTLE_WAIT_MS, track } from "./gate/core.js";
+import { type DrainOptions, drain } from "./gate/drain.js";
+import { createHub } from "./gate/hub.js";
 import { uuidv7 } from "./gate/ids.js";
 import { createJobs, type Jobs } from "./gate/jobs.js";
 import { evaluate, evaluateAndDispatch } from "./gate/line.js";
 import { type GateOptions, readOptions, refuseUnknown, type Settings } from "./gate/options.js";
+import { createReconsider } from "./gate/reconsider.js";
 import { enterJob, note, refuseInvalid } from "./gate/refusal.js";
 import { resume } from "./gate/resume.js";
+import { openStore } from "./gate/store.js";
 import type { Submission } from "./gate/submission.js";
-import { recordUnsettled, recover, tend } from "./gate/upkeep.js";
+import { telling } from "./gate/telling.js";
+import { expireLapsed, recordUnsettled, recover, tend } from "./gate/upkeep.js";
+import { inPlace } from "./gate/wait.js";
 import { admit } from "./job/admit.js";
 import type { AdmittedJob, Job } from "./job/job.js";
 import { loadPolicy } from "./load-policy.js";
@@ -31,14 +38,25 @@ import {
   type Policy,
   type PolicySource,
 } from "./policy/policy.js";
+import { foldIdentity } from "./store/approval-state.js";
 import { describeOwner, RENEW_MS } from "./store/owner.js";
-import { isStore, type Store } from "./store/port.js";
-import { openSqliteStore } from "./store/sqlite/store.js";
+import type { Store } from "./store/port.js";
 
 /** What a call may carry besides the job. */
 export interface CallOptions {
   /** Before the dispatch: refuses the job (`aborted`). After it: is passed on to the dispatch function's own signal. */
   readonly signal?: AbortSignal;
+  /**
+   * Milliseconds to wait in place for an approval, 0 to 2,147,483,647. Default 0: a job that needs one is answered
+   * `PENDING_APPROVAL` at once. It runs as soon as it is approved, by whatever process on the store.
+   */
+  readonly waitForApprovalMs?: number;
+}
+
+/** What a submission may carry besides the job. */
+export interface SubmitOptions extends CallOptions {
+  /** Who submits the job, where that is not its actor: may not vote on it either. 1 to 256 characters; the host's word. */
+  readonly submitter?: string;
 }
 
 /** A function behind the gate: what it answers is always an outcome. */
@@ -53,10 +71,14 @@ export interface Gate {
   readonly evaluateAndDispatch: <Output = unknown>(
     job: Job,
     dispatch?: DispatchChoice<Output>,
-    options?: CallOptions,
+    options?: SubmitOptions,
   ) => Promise<Outcome<Output>>;
   /** Decides, records, and opens an approval where one is needed; dispatches nothing. */
-  readonly evaluate: (job: Job, dispatch?: DispatchChoice) => Promise<Evaluation>;
+  readonly evaluate: (
+    job: Job,
+    dispatch?: DispatchChoice,
+    options?: Pick<SubmitOptions, "submitter">,
+  ) => Promise<Evaluation>;
   /** What the policy in force says: nothing recorded, nothing consumed, no derived tags. Throws a `TypeError` for a job that is not valid. */
   readonly decide: (job: Job) => Decision;
   /**
@@ -65,12 +87,17 @@ export interface Gate {
    * round. Throws a `TypeError` for a job that is not valid.
    */
   readonly explain: (job: Job) => Explanation;
-  /** Runs an approved job, also after a restart and in another process. A job that is not approved is answered as it stands. */
+  /**
+   * Runs an approved job, also after a restart and in another process. A job that is not approved is answered as it stands;
+   * no request is opened but in place of one that no longer holds.
+   */
   readonly resume: <Output = unknown>(
     jobId: string,
     dispatch?: DispatchChoice<Output>,
     options?: CallOptions & { readonly tenantId?: string },
   ) => Promise<Outcome<Output>>;
+  /** Runs every approved job whose dispatcher this process has, in the order of the queue. Answers their outcomes. */
+  readonly drain: (options?: DrainOptions) => Promise<readonly Outcome[]>;
   /**
    * Puts a function behind the gate. `toJob` says what a call is; the function is handed the admitted job, and MUST use
    * that. With a name (its own, or `options.name`) it is a dispatcher of this gate, so that `resume` finds it.
@@ -124,12 +151,6 @@ function readPolicy(policy: string | PolicySource | Policy): Policy | Promise<Po
   return typeof policy === "string" ? loadPolicy(policy) : compilePolicy(policy);
 }
 
-async function openStore(store: string | Store): Promise<Store> {
-  if (typeof store === "string") return openSqliteStore(store);
-  if (isStore(store)) return store;
-  throw new TypeError("`store` must be the path of an SQLite file, or a store made by `defineStore`");
-}
-
 interface Opening {
   readonly settings: Settings;
   readonly dispatchers: ReturnType<typeof createDispatchers>;
@@ -144,7 +165,14 @@ async function openGate({ settings, dispatchers, policy, store, ownStore }: Open
   const openedAt = clock.wall();
   const owner = describeOwner(uuidv7(openedAt), openedAt);
   let closed = false;
-  const core = createCore({ settings, clock, store, dispatchers, owner, isClosed: () => closed });
+  const told = telling(store, (events) => hub.tell(events));
+  const hub = createHub({
+    store: told,
+    now: clock.wall,
+    onEvent: settings.onEvent,
+    expire: () => expireLapsed(told, clock.wall()),
+  });
+  const core = createCore({ settings, clock, store: told, dispatchers, hub, owner, isClosed: () => closed });
 
   const facts = { owner: owner.id, pid: owner.pid, fail_mode: "closed", store: store.kind };
   await store.change({ kind: "open", now: openedAt, waitMs: SETTLE_WAIT_MS, owner, facts });
@@ -159,6 +187,7 @@ async function openGate({ settings, dispatchers, policy, store, ownStore }: Open
     if (closed) return;
     closed = true;
     clearInterval(beat);
+    hub.close();
     await quiet(core, CLOSE_WAIT_MS);
     await recordUnsettled(core);
     const left = { owner: owner.id, unsettled: core.unsettled.length };
@@ -188,22 +217,48 @@ async function quiet(core: Core, waitMs: number): Promise<void> {
 function surfaceOf(core: Core, close: () => Promise<void>): Gate {
   const { dispatchers, settings } = core;
 
-  const submission = (job: unknown, choice: DispatchChoice | undefined, options: CallOptions): Submission => ({
+  const submission = (job: unknown, choice: DispatchChoice | undefined, options: SubmitOptions): Submission => ({
     enter: () => enterJob(core, job),
     choose: () => dispatchers.choose(choice),
     intent: "dispatch",
+    opens: true,
+    submitter: options.submitter,
     signal: options.signal,
   });
+
+  /** Goes on with a job that waited, under the ids that it has by now. */
+  const again =
+    (choice: DispatchChoice | undefined, signal: AbortSignal | undefined, tenantId?: string) =>
+    async (pending: Outcome): Promise<Outcome> => {
+      const tenant = tenantId ?? (await tenantOf(pending));
+      const named = {
+        ...(signal === undefined ? {} : { signal }),
+        ...(tenant === undefined ? {} : { tenantId: tenant }),
+      };
+      return resume(core, pending.jobId ?? "", choice, named);
+    };
+
+  /** Two tenants may use one id: the request that a job waits for says whose it is. */
+  const tenantOf = async ({ approval }: Outcome): Promise<string | undefined> => {
+    const { rows = [] } = await core.store.read({
+      kind: "approval_rows",
+      ids: approval === undefined ? [] : [approval.id],
+    });
+    return rows[0]?.tenantId;
+  };
 
   const call = <Output>(
     job: unknown,
     choice: DispatchChoice<Output> | undefined,
-    options: CallOptions = {},
+    options: SubmitOptions = {},
   ): Promise<Outcome<Output>> => {
-    checkCall(options, ["signal"]);
+    checkCall(options, ["signal", "waitForApprovalMs", "submitter"]);
     // Wrong arguments are the host's mistake and are thrown before anything is recorded.
     dispatchers.choose(choice);
-    return track(core, evaluateAndDispatch(core, submission(job, choice, options))) as Promise<Outcome<Output>>;
+    const { signal, waitForApprovalMs: waitMs = 0 } = options;
+    const first = (): Promise<Outcome> => evaluateAndDispatch(core, submission(job, choice, options));
+    if (waitMs === 0) return track(core, first()) as Promise<Outcome<Output>>;
+    return track(core, inPlace(core, first, again(choice, signal), { waitMs, signal })) as Promise<Outcome<Output>>;
   };
 
   const dryRun = (job: Job): AdmittedJob => {
@@ -215,9 +270,10 @@ function surfaceOf(core: Core, close: () => Promise<void>): Gate {
   return Object.freeze({
     evaluateAndDispatch: async (job, dispatch, options) => call(job, dispatch, options),
 
-    evaluate: async (job: Job, dispatch?: DispatchChoice) => {
+    evaluate: async (job: Job, dispatch?: DispatchChoice, options: Pick<SubmitOptions, "submitter"> = {}) => {
+      checkCall(options, ["submitter"]);
       dispatchers.choose(dispatch);
-      return evaluate(core, { ...submission(job, dispatch, {}), intent: "evaluate" });
+      return evaluate(core, { ...submission(job, dispatch, options), intent: "evaluate" });
     },
 
     decide: (job: Job) => decideAdmitted(core.inForce().policy, dryRun(job), [], settings.declaredTags),
@@ -226,9 +282,18 @@ function surfaceOf(core: Core, close: () => Promise<void>): Gate {
 
     resume: async (jobId, dispatch, options = {}) => {
       if (typeof jobId !== "string" || jobId === "") throw new TypeError("`resume` needs a job id");
-      checkCall(options, ["signal", "tenantId"]);
+      checkCall(options, ["signal", "tenantId", "waitForApprovalMs"]);
       dispatchers.choose(dispatch);
-      return track(core, resume(core, jobId, dispatch, options)) as Promise<Outcome<never>>;
+      const { signal, tenantId, waitForApprovalMs: waitMs = 0 } = options;
+      const first = (): Promise<Outcome> => resume(core, jobId, dispatch, options);
+      if (waitMs === 0) return track(core, first()) as Promise<Outcome<never>>;
+      const go = inPlace(core, first, again(dispatch, signal, tenantId), { waitMs, signal });
+      return track(core, go) as Promise<Outcome<never>>;
+    },
+
+    drain: async (options = {}) => {
+      checkDrain(options);
+      return track(core, drain(core, options));
     },
 
     wrap: <Arguments extends unknown[], Output>(
@@ -254,7 +319,14 @@ function surfaceOf(core: Core, close: () => Promise<void>): Gate {
     },
 
     jobs: createJobs(core),
-    approvals: createApprovals(core),
+    approvals: createApprovals({
+      store: core.store,
+      hub: core.hub,
+      now: core.clock.wall,
+      assurance: "host",
+      reconsider: createReconsider(core),
+      capacity: async () => queueBounds(core.inForce().policy, settings).maxPending,
+    }),
     audit: createAudit(core),
 
     get policy() {
@@ -279,9 +351,36 @@ function surfaceOf(core: Core, close: () => Promise<void>): Gate {
 
 function checkCall(options: object, known: readonly string[]): void {
   refuseUnknown(options, known, "a call");
-  const { signal } = options as CallOptions;
+  const { signal, waitForApprovalMs, submitter } = options as SubmitOptions;
+  checkSignal(signal);
+  if (waitForApprovalMs !== undefined && !(waitForApprovalMs >= 0 && waitForApprovalMs <= MAX_TIMER_MS)) {
+    throw new TypeError(`\`waitForApprovalMs\` must be a number from 0 to ${MAX_TIMER_MS}`);
+  }
+  if (submitter !== undefined && (typeof submitter !== "string" || submitter.length > 256 || isBlank(submitter))) {
+    throw new TypeError("`submitter` must be 1 to 256 characters that can be seen");
+  }
+}
+
+function checkDrain(options: DrainOptions): void {
+  refuseUnknown(options, ["signal", "concurrency", "limit"], "drain");
+  const { signal, concurrency = 1, limit = 1 } = options;
+  checkSignal(signal);
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 256) {
+    throw new TypeError("`concurrency` must be an integer from 1 to 256");
+  }
+  if (!Number.isInteger(limit) || limit < 1) throw new TypeError("`limit` must be an integer of 1 or more");
+}
+
+function checkSignal(signal: unknown): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError("`signal` must be an AbortSignal");
 }
+
+function isBlank(identity: string): boolean {
+  return foldIdentity(identity) === "";
+}
+
+/** The longest that a timer of Node can run, in milliseconds. */
+const MAX_TIMER_MS = 2_147_483_647;
 
 function rejection(error: PolicyError): { readonly count: number; readonly codes: readonly string[] } {
   return { count: error.issues.length, codes: [...new Set(error.issues.map(({ code }) => code))].slice(0, 32) };

@@ -1,11 +1,4 @@
-export type {
-  Approval,
-  ApprovalListOptions,
-  ApprovalRef,
-  Approvals,
-  Vote,
-  VoteOptions,
-} from "./approvals.js";
+export type { ApprovalListOptions, Approvals } from "./approvals.js";
 export type { Dispatch, DispatchChoice, DispatchContext, NamedDispatch } from "./dispatch/dispatcher.js";
 export type { Permit } from "./dispatch/permit.js";
 export {
@@ -20,14 +13,21 @@ export {
 } from "./errors.js";
 export { displaySafe } from "./evidence/describe.js";
 export type { EventType } from "./evidence/event.js";
+export type { Approval, ApprovalChange, ShownApproval, Vote } from "./gate/approval.js";
+export type { DecideOptions, VoteOptions } from "./gate/approval-calls.js";
 export type { ApproverInput } from "./gate/approver.js";
 export type { Audit, AuditEvent, Timeline, TimelineEntry } from "./gate/audit.js";
+export type { ApprovalRef } from "./gate/desk.js";
+export type { DrainOptions } from "./gate/drain.js";
+export type { GateEvent } from "./gate/hub.js";
 export type { Jobs } from "./gate/jobs.js";
 export type { DerivedTags, GateOptions } from "./gate/options.js";
-export { type CallOptions, createGate, type Gate, type Gated } from "./gate.js";
+export type { ApprovalStats } from "./gate/stats.js";
+export { type CallOptions, createGate, type Gate, type Gated, type SubmitOptions } from "./gate.js";
 export type { Actor, ActorType, AdmittedJob, DecidableJob, Job, JobConstraints, JobResources } from "./job/job.js";
 export { loadPolicy } from "./load-policy.js";
 export { toModelText } from "./model-text.js";
+export { type OpenApprovals, type OpenApprovalsOptions, openApprovals } from "./open-approvals.js";
 export type {
   AllowLists,
   ApprovalRequirement,
@@ -62,5 +62,6 @@ export {
   isPolicy,
   type Policy,
   type PolicySource,
+  type QueueLimits,
 } from "./policy/policy.js";
 export { defineStore, type Store } from "./store/port.js";

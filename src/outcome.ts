@@ -45,7 +45,7 @@ export interface ApprovalRequirement {
   readonly kinds: readonly ApproverKind[];
   /** Whether a requester may vote. It counts only where every requirement of the request says so. */
   readonly allowSelf: boolean;
-  /** Whether a vote must name the view that was shown. */
+  /** Whether a vote counts only when it names the view that was shown. A rejection needs none. */
   readonly confirmView: boolean;
   /** The least that the approver's identity must rest on. Absent: whatever the host takes. */
   readonly assurance?: Assurance;
@@ -129,7 +129,11 @@ export type ReasonCode =
   | "rate_limited"
   | "approval_required"
   | "approval_rejected"
+  | "approval_expired"
+  | "approval_cancelled"
   | "approval_used"
+  | "approval_queue_full"
+  | "approval_conflict"
   | "policy_changed"
   | "job_invalid"
   | "job_id_reused"
@@ -161,7 +165,15 @@ export interface Reason {
 }
 
 /** Where an approval request stands. All but `pending` and `approved` are final. */
-export type ApprovalState = "pending" | "approved" | "rejected" | "expired" | "superseded" | "consumed";
+export type ApprovalState =
+  | "pending"
+  | "approved"
+  | "rejected"
+  | "revoked"
+  | "cancelled"
+  | "expired"
+  | "superseded"
+  | "consumed";
 
 /** The approval of a job as its outcome shows it. It stays visible after it is resolved. */
 export interface ApprovalSummary {

@@ -14,7 +14,9 @@ const LEVELS: ReadonlyMap<string, number> = new Map([
   ),
   ...["job", "policy", "output", "evidence"].map((name) => [name, 1] as const),
   ...["dispatch", "store", "analysis", "load-policy.ts"].map((name) => [name, 2] as const),
-  ...["gate.ts", "gate", "approvals.ts", "model-text.ts", "wrap.ts"].map((name) => [name, 3] as const),
+  ...["gate.ts", "gate", "approvals.ts", "open-approvals.ts", "model-text.ts", "wrap.ts"].map(
+    (name) => [name, 3] as const,
+  ),
   ...["index.ts", "sqlite.ts", "testing.ts", "testing", "analysis.ts", "cli.ts", "http", "cli", "adapters"].map(
     (name) => [name, 4] as const,
   ),

@@ -21,13 +21,21 @@ function sentence(type: EventType, body: JsonObject): string {
     case "job.late":
       return `attempt ${text(body.attempt)} ended late (${text(body.ended)}); nothing was released${found(body.findings)}`;
     case "approval.requested":
-      return `${decided(body)}; approval asked for ${text(body.topic)}`;
+      return `${decided(body)}; approval asked for ${text(body.topic)}${typeof body.supersedes === "string" ? " in place of an earlier request" : ""}`;
     case "approval.joined":
       return `joined the open approval for ${text(body.topic)}`;
     case "approval.voted":
       return `${text(of(body.approver, "id"))} voted to ${text(body.vote)}; the request is ${text(body.state)}`;
     case "approval.resolved":
-      return `the approval request is ${text(body.state)}`;
+      return `the approval request is ${text(body.state)}${replaced(body)}`;
+    case "approval.refused":
+      return `${text(body.by)} was refused to ${text(body.call)}: ${text(body.code)}`;
+    case "approval.detached":
+      return `${text(body.by)} withdrew the job; others wait for the same request`;
+    case "approval.lifted":
+      return `${text(of(body.approver, "id"))} lifted the rejection`;
+    case "clock.jumped":
+      return `the system's clock was set by ${text(body.by_ms)} ms`;
     case "gate.recovered":
       return `${text(body.status)}: ${reason(body.reason)}`;
     case "policy.activated":
@@ -51,6 +59,10 @@ function refused(body: JsonObject): string {
   const topic = body.topic === undefined ? "" : ` ${text(body.topic)}`;
   const again = typeof body.retry_after_ms === "number" ? `; room in ${body.retry_after_ms} ms` : "";
   return `${decision}refused${topic}: ${reason(body.reason)}${again}`;
+}
+
+function replaced(body: JsonObject): string {
+  return typeof body.superseded_by === "string" ? `; ${body.superseded_by} takes its place` : "";
 }
 
 function forApproval(body: JsonObject): string {

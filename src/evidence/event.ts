@@ -20,7 +20,11 @@ export type EventType =
   | "approval.requested"
   | "approval.joined"
   | "approval.voted"
-  | "approval.resolved";
+  | "approval.refused"
+  | "approval.resolved"
+  | "approval.detached"
+  | "approval.lifted"
+  | "clock.jumped";
 
 /** Largest event, in UTF-8 bytes of its canonical JSON: what a log entry may hold (C2SP tlog-tiles). */
 export const MAX_EVENT_BYTES = 65_535;
@@ -137,11 +141,14 @@ export const decisionFacts: (decision: Decision) => JsonObject = writeOnce((deci
   matched: boundList(decision.matched),
   erred: boundList(decision.erred),
   approvals: boundList(
-    decision.obligations.approvals.map(({ ruleId, quorum, roles, kinds }) => ({
-      rule_id: ruleId,
-      quorum,
-      kinds: [...kinds],
-      ...(roles === undefined ? {} : { roles: boundList(roles) }),
+    decision.obligations.approvals.map((requirement) => ({
+      rule_id: requirement.ruleId,
+      quorum: requirement.quorum,
+      kinds: [...requirement.kinds],
+      allow_self: requirement.allowSelf,
+      confirm_view: requirement.confirmView,
+      assurance: requirement.assurance ?? null,
+      ...(requirement.roles === undefined ? {} : { roles: boundList(requirement.roles) }),
     })),
   ),
   limits: boundList(

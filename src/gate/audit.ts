@@ -1,5 +1,4 @@
 import { describeEvent } from "../evidence/describe.js";
-import type { JsonObject } from "../outcome.js";
 import type { LoggedEvent } from "../store/port.js";
 import type { Core } from "./core.js";
 import { pageLimit, refuseUnknown } from "./options.js";
@@ -11,7 +10,7 @@ export type AuditEvent = LoggedEvent;
 export interface TimelineEntry extends AuditEvent {
   /** One line for people, display-safe: no control, bidi or zero-width character stands in it. */
   readonly summary: string;
-  /** The note of a vote, where one was given and not erased. */
+  /** What was said with a vote, a withdrawal or a lifting, where something was and was not erased. */
   readonly note: string | null;
 }
 
@@ -45,15 +44,15 @@ export function createAudit(core: Core): Audit {
     return all;
   };
 
+  /** What people said about these requests, by `<approval id> <note_ref>`. */
   const notesOf = async (approvalIds: ReadonlySet<string>): Promise<ReadonlyMap<string, string>> => {
     const notes = new Map<string, string>();
     for (const id of approvalIds) {
       const { approvals = [] } = await core.store.read({ kind: "approval", id });
-      for (const { row, votes, vault } of approvals) {
-        for (const { approverId, approverKey } of votes) {
-          const note = vault.get(`note:${row.id}:${approverKey}`);
-          if (note !== undefined) notes.set(`${row.id} ${approverId}`, note);
-        }
+      for (const { vault } of approvals) {
+        const prefix = `note:${id}:`;
+        for (const [kind, text] of vault)
+          if (kind.startsWith(prefix)) notes.set(`${id} ${kind.slice(prefix.length)}`, text);
       }
     }
     return notes;
@@ -63,11 +62,10 @@ export function createAudit(core: Core): Audit {
     timeline: async (traceId) => {
       if (typeof traceId !== "string" || traceId === "") throw new TypeError("a timeline needs a trace id");
       const events = await timelineEvents(traceId);
-      const voted = events.filter(({ type }) => type === "approval.voted");
-      const notes = await notesOf(new Set(voted.flatMap(({ approvalId }) => approvalId ?? [])));
+      const noted = events.filter(({ body }) => typeof body.note_ref === "string");
+      const notes = await notesOf(new Set(noted.flatMap(({ approvalId }) => approvalId ?? [])));
       const entries = events.map((event) => {
-        const approver = event.body.approver as JsonObject | undefined;
-        const note = notes.get(`${event.approvalId} ${String(approver?.id)}`) ?? null;
+        const note = notes.get(`${event.approvalId} ${String(event.body.note_ref)}`) ?? null;
         return Object.freeze({ ...event, note, summary: describeEvent(event.type, event.body) });
       });
       return Object.freeze({ traceId, entries });

@@ -5,10 +5,11 @@ import type { Chosen } from "../dispatch/dispatcher.js";
 import { constraintFacts, decisionFacts, type EventFacts, jobFacts, sealEvent } from "../evidence/event.js";
 import type { Admission } from "../job/admit.js";
 import type { AdmittedJob } from "../job/job.js";
-import type { Constraints, Decision, Json, JsonObject, Limit, Reason } from "../outcome.js";
-import { type ApprovalSpans, decideAdmitted, type Policy } from "../policy/policy.js";
+import type { Constraints, Decision, Limit, Reason } from "../outcome.js";
+import { decideAdmitted, type Policy } from "../policy/policy.js";
 import { foldIdentity } from "../store/approval-state.js";
 import type { ClaimAnswer, ClaimedLimit, ClaimRequest, Verdict } from "../store/port.js";
+import { fingerprint, queueBounds, spansOf } from "./asking.js";
 import type { Core, InForce } from "./core.js";
 import { freshSalt, uuidv7 } from "./ids.js";
 
@@ -19,6 +20,10 @@ export interface Asking {
   readonly derivedTags: readonly string[] | null;
   readonly chosen: Chosen;
   readonly intent: "dispatch" | "evaluate";
+  /** Whether a request for approval may be opened for a job that has none. */
+  readonly opens: boolean;
+  /** Who submits, where that is not the actor. */
+  readonly submitter: string | undefined;
   /** A refusal that is certain before the policy is asked; null when there is none. */
   readonly refusal: Reason | null;
   /** Monotonic time at which the gate's own time is over. */
@@ -27,7 +32,9 @@ export interface Asking {
 
 /** What the store answered, with what was decided for it. */
 export interface Asked {
-  readonly answer: Exclude<ClaimAnswer, { readonly status: "policy_changed" }>;
+  readonly answer: Exclude<ClaimAnswer, { readonly status: "policy_changed" | "tags_known" }>;
+  /** The tags that were counted with, in the end. */
+  readonly derivedTags: readonly string[];
   readonly decision: Decision | null;
   readonly constraints: Constraints;
   readonly inForce: InForce;
@@ -44,9 +51,10 @@ const REFUSAL_WAIT_MS = 250;
  * force in between, it is adopted and the job decided again; after three rounds the answer is null.
  */
 export async function decideAndClaim(core: Core, asking: Asking): Promise<Asked | null> {
-  const { admission, derivedTags } = asking;
+  const { admission } = asking;
   const salt = freshSalt();
   const commitment = commit(salt, admission.canonical);
+  let { derivedTags } = asking;
   for (let round = 0; round < ROUNDS; round += 1) {
     const inForce = core.inForce();
     const decision =
@@ -54,12 +62,11 @@ export async function decideAndClaim(core: Core, asking: Asking): Promise<Asked 
         ? null
         : decideAdmitted(inForce.policy, admission.job, derivedTags, core.settings.declaredTags);
     const concluded = conclude(core, asking, decision, inForce.policy);
-    const request = claimRequest(core, asking, { decision, inForce, salt, commitment, ...concluded });
+    const request = claimRequest(core, asking, { decision, derivedTags, inForce, salt, commitment, ...concluded });
     const answer = await core.store.claim(request);
-    if (answer.status !== "policy_changed") {
-      return { answer, decision, constraints: concluded.constraints, inForce };
-    }
-    await core.adopt();
+    if (answer.status === "policy_changed") await core.adopt();
+    else if (answer.status === "tags_known") derivedTags = answer.derivedTags;
+    else return { answer, derivedTags: derivedTags ?? [], decision, constraints: concluded.constraints, inForce };
   }
   return null;
 }
@@ -85,7 +92,7 @@ function conclude(core: Core, asking: Asking, decision: Decision | null, policy:
     return { verdict: refusal(unenforceable(decision, constrained.unenforceable)), constraints: none };
   const { constraints } = constrained;
   if (decision.type !== "REQUIRE_APPROVAL") return { verdict: { kind: "permit" }, constraints };
-  return { verdict: approval(core, decision, asking.chosen.name, policy.approvals), constraints };
+  return { verdict: approval(core, decision, asking.chosen.name, policy), constraints };
 }
 
 const INTERNAL: Reason = { code: "internal_error", message: "the job could not be decided" };
@@ -114,61 +121,32 @@ function unenforceable(decision: Decision, keys: readonly string[]): Reason {
   };
 }
 
-/** The earliest expiry that any requirement asks for counts. */
-function approval(core: Core, decision: Decision, dispatcher: string, spans: ApprovalSpans): Verdict {
-  const requirements = decision.obligations.approvals;
-  const expiresInSec = requirements.map((requirement) => requirement.expiresInSec ?? spans.expiresInSec);
+function approval(core: Core, decision: Decision, dispatcher: string, policy: Policy): Verdict {
+  const spans = spansOf(decision, policy);
   return {
     kind: "approve",
     approvalId: uuidv7(core.clock.wall()),
-    fingerprint: fingerprint(decision, dispatcher),
-    requirements,
+    fingerprint: fingerprint(decision, dispatcher, spans),
+    binding: core.settings.approvalBinding,
+    requirements: decision.obligations.approvals,
     reason: { code: "approval_required", message: decision.reason, ruleId: decision.ruleId },
-    expiresInMs: toMs(Math.min(...expiresInSec)),
-    useWithinMs: toMs(spans.useWithinSec),
-    rejectionStandsMs: toMs(spans.rejectionStandsSec),
+    ...spans,
+    queue: queueBounds(policy, core.settings),
   };
-}
-
-/** Whole milliseconds, rounded up. */
-function toMs(seconds: number): number {
-  return Math.ceil(seconds * 1_000);
-}
-
-/** What of a decision an approval is given for: its type and obligations, and who will act; not ids, reasons or order. */
-export function fingerprint(decision: Decision, dispatcher: string): string {
-  const { approvals, limits, pools, outputs } = decision.obligations;
-  const sorted = (list: readonly object[]): readonly string[] => sortedJson(list as readonly JsonObject[]);
-  return digest(
-    "fingerprint",
-    canonicalize({
-      type: decision.type,
-      dispatcher,
-      erred: [...decision.erred].sort(),
-      approvals: sorted(approvals.map(({ ruleId: _, ...requirement }) => requirement)),
-      limits: sorted(limits.map(({ limit, windowSec, per }) => ({ limit, windowSec, per: [...per].sort() }))),
-      pools: sorted(pools.map(({ maxConcurrent }) => ({ maxConcurrent }))),
-      outputs: sorted(outputs.map(({ detect, action }) => ({ detect: sortedJson(detect), action }))),
-      constraints: JSON.parse(JSON.stringify(decision.constraints)) as JsonObject,
-    }),
-  );
-}
-
-function sortedJson(list: readonly Json[]): readonly string[] {
-  return list.map((item) => canonicalize(item)).sort();
 }
 
 interface Prepared extends Concluded {
   readonly decision: Decision | null;
+  readonly derivedTags: readonly string[] | null;
   readonly inForce: InForce;
   readonly salt: string;
   readonly commitment: string;
 }
 
 function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequest {
-  const { admission, chosen, intent, derivedTags, deadline } = asking;
+  const { admission, chosen, intent, opens, submitter, deadline } = asking;
   const { job } = admission;
-  const { decision, verdict, inForce, salt, commitment } = prepared;
+  const { decision, derivedTags, verdict, inForce, salt, commitment } = prepared;
   const now = core.clock.wall();
   const facts: EventFacts = {
     ...jobFacts(job, derivedTags ?? [], commitment),
@@ -186,6 +164,7 @@ function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequ
     epoch: inForce.epoch,
     snapshot: inForce.policy.snapshot,
     intent,
+    opens,
     job: {
       tenantId: job.tenantId,
       id: job.id,
@@ -196,11 +175,14 @@ function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequ
       salt,
       commitment,
       named: admission.named,
-      requesters: requestersOf(job),
+      requesters: requestersOf(job, submitter),
+      // A tenant holds no space, so no two of these can be taken for each other.
+      actorKey: `${job.tenantId} ${foldIdentity(job.actor?.id ?? submitter ?? "")}`,
     },
     dispatcher: chosen.name,
     // Neither a hash nor a tenant holds a space, so no two of these can be taken for each other.
     approvalKey: `${admission.hash} ${job.tenantId} ${chosen.name}`,
+    derivedTags,
     verdict,
     limits: limits.map((limit) => bucketed(limit, job)),
     decision: decision === null ? null : decisionText(decision),
@@ -219,10 +201,11 @@ function decisionText(decision: Decision): string {
   return known;
 }
 
-function requestersOf(job: AdmittedJob): readonly string[] {
-  if (job.actor === null) return [];
-  const { id, onBehalfOf } = job.actor;
-  return onBehalfOf === undefined ? [foldIdentity(id)] : [foldIdentity(id), foldIdentity(onBehalfOf)];
+/** Who asks for the job, as identities are compared: the actor, whom it acts for, and who submits. */
+function requestersOf({ actor }: AdmittedJob, submitter: string | undefined): readonly string[] {
+  if (actor === null && submitter === undefined) return [];
+  const ids = [actor?.id, actor?.onBehalfOf, submitter].filter((id) => id !== undefined);
+  return [...new Set(ids.map(foldIdentity))];
 }
 
 /** A job that lacks what a limit counts by shares one bucket with all others that lack it: it never escapes. */

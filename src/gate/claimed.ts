@@ -26,7 +26,7 @@ export interface Claimed {
 
 /** Takes the claimed job over. The last step before the dividing line. */
 export function takeOver(judged: Judged, answer: Extract<ClaimAnswer, { readonly status: "claimed" }>): Claimed {
-  const { admission, asked, chosen, derivedTags, signal } = judged;
+  const { admission, asked, chosen, signal } = judged;
   const { job: row, approval } = answer;
   if (chosen.dispatch === null) throw new TypeError("a claim needs a dispatch function");
   const { inForce } = asked;
@@ -44,9 +44,10 @@ export function takeOver(judged: Judged, answer: Extract<ClaimAnswer, { readonly
     approval,
     // An equal submission without an id is the job that was asked for first, under that job's ids.
     admission: row.id === admission.job.id ? admission : adopted(admission, row),
-    derivedTags,
+    derivedTags: asked.derivedTags,
     decision: asked.decision,
-    constraints: asked.constraints,
+    // An approved job runs under no more than what was shown to who approved it.
+    constraints: approval === null ? asked.constraints : (JSON.parse(row.constraints ?? "{}") as Constraints),
     inForce,
     dispatch: chosen.dispatch,
     signal,

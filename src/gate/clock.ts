@@ -1,31 +1,51 @@
 /** The gate's time: read once a step and passed on. */
 export interface Clock {
-  /** Milliseconds since 1970-01-01T00:00:00Z. Never goes back, and never stands behind what is logged already. */
+  /** Milliseconds since 1970-01-01T00:00:00Z. Never goes back, never stands still, and is never behind what was logged. */
   readonly wall: () => number;
   /** Milliseconds that only ever grow, for spans. */
   readonly monotonic: () => number;
+  /** By how many milliseconds the system's clock was set since this was last asked; null where it was not. */
+  readonly takeJump: () => number | null;
 }
 
+/** From how many milliseconds on a step of the system's clock is a jump, and not the work of who keeps it right. */
+const JUMP_MS = 5_000;
+
 /**
- * Wall time that cannot be turned back: the highest of the system's clock, and of the latest logged time plus what has
+ * Wall time that cannot be turned back: the highest of the system's clock, and of the latest known time plus what has
  * passed since by the monotonic clock. An injected clock is taken at its word, but held to never go back.
  */
 export function createClock(now: (() => number) | undefined, latestLogged: number): Clock {
-  let highest = latestLogged;
+  const monotonic = (): number => performance.now();
+  let latest = latestLogged;
   if (now !== undefined) {
     const wall = (): number => {
-      highest = Math.max(highest, Math.floor(now()));
-      return highest;
+      latest = Math.max(latest, Math.floor(now()));
+      return latest;
     };
-    return { wall, monotonic: () => performance.now() };
+    return { wall, monotonic, takeJump: () => null };
   }
-  const openedAt = performance.now();
+  let latestAt = monotonic();
+  let offset = Date.now() - latestAt;
+  let jump = 0;
+  const look = (): number => {
+    const system = Date.now();
+    const at = monotonic();
+    const moved = system - at - offset;
+    if (Math.abs(moved) > JUMP_MS) jump += moved;
+    offset = system - at;
+    latest = Math.max(system, latest + (at - latestAt));
+    latestAt = at;
+    return Math.floor(latest);
+  };
   return {
-    wall: () => {
-      const passed = latestLogged + (performance.now() - openedAt);
-      highest = Math.max(highest, Date.now(), Math.floor(passed));
-      return highest;
+    wall: look,
+    monotonic,
+    takeJump: () => {
+      look();
+      const taken = Math.round(jump);
+      jump = 0;
+      return taken === 0 ? null : taken;
     },
-    monotonic: () => performance.now(),
   };
 }

@@ -1,12 +1,12 @@
 import type { Dispatchers } from "../dispatch/dispatcher.js";
 import { PolicyError, StoreError } from "../errors.js";
 import type { Json, Outcome } from "../outcome.js";
-import type { PolicyDocument } from "../policy/document.js";
 import { compilePolicy, documentText, type Policy } from "../policy/policy.js";
 import { LEASE_MS } from "../store/owner.js";
 import type { SettleRequest, Store } from "../store/port.js";
 import type { OwnerRow } from "../store/rows.js";
 import type { Clock } from "./clock.js";
+import type { Hub } from "./hub.js";
 import type { Settings } from "./options.js";
 
 /** The policy that this process decides under, and the epoch that made it so. */
@@ -21,6 +21,8 @@ export interface Core {
   readonly clock: Clock;
   readonly store: Store;
   readonly dispatchers: Dispatchers;
+  /** Who waits for a request, and who is told of what happens to it. */
+  readonly hub: Hub;
   readonly ownerId: string;
   /** The policy in force as far as this process knows; the store checks it in every step. */
   readonly inForce: () => InForce;
@@ -54,20 +56,13 @@ export function track<T>(core: Core, work: Promise<T>): Promise<T> {
   return tracked;
 }
 
-/** A bound that nothing here keeps would be advice: such a policy does not come into force. */
-function refuseUnenforced(document: string): void {
-  if ((JSON.parse(document) as PolicyDocument).queue === undefined) return;
-  const help = "remove the block: until it is enforced a queue without bounds must not look like one with";
-  const message = "this version of the gate does not enforce `queue`";
-  throw new PolicyError([{ code: "queue_unenforced", message, help, path: "/queue" }]);
-}
-
 /** What {@link createCore} needs besides what it makes. */
 export interface CoreParts {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly store: Store;
   readonly dispatchers: Dispatchers;
+  readonly hub: Hub;
   readonly owner: OwnerRow;
   readonly isClosed: () => boolean;
 }
@@ -121,7 +116,6 @@ export function createCore(parts: CoreParts): Core {
     },
     activate: async (policy, by) => {
       const text = documentText(policy);
-      refuseUnenforced(text);
       const answer = await store.change({
         kind: "activate",
         now: clock.wall(),

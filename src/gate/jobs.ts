@@ -27,7 +27,9 @@ export function createJobs(core: Core): Jobs {
       refuseUnknown(options, ["tenantId"], "jobs.get");
       const { jobs = [] } = await core.store.read({ kind: "job", id: jobId, tenantId: options.tenantId ?? null });
       if (jobs.length > 1) {
-        throw new ApprovalError("job_id_ambiguous", "several tenants have a job of that id", "name the `tenantId`");
+        throw new ApprovalError("job_id_ambiguous", "several tenants have a job of that id", {
+          help: "name the `tenantId`",
+        });
       }
       return jobs[0] === undefined ? null : show(jobs[0]);
     },

@@ -57,16 +57,11 @@ async function beforeDispatch(core: Core, submission: Submission): Promise<Befor
     const derived = core.settings.deriveTags === undefined ? NONE : await deriveTags(core, admission.job, deadline);
     const derivedTags = derived.ok ? derived.tags : null;
     const refusal = derived.ok ? refusalOf(submission, chosen) : derived.reason;
-    const { intent } = submission;
-    asked = await decideAndClaim(core, { admission, derivedTags, chosen, intent, refusal, deadline });
+    const { intent, opens, submitter } = submission;
+    const asking = { admission, derivedTags, chosen, intent, opens, submitter, refusal, deadline };
+    asked = await decideAndClaim(core, asking);
     if (asked === null) return refused(faultOutcome(admission, POLICY_CHANGED));
-    return await readAnswer(core, {
-      admission,
-      derivedTags: derivedTags ?? [],
-      chosen,
-      asked,
-      signal: submission.signal,
-    });
+    return await readAnswer(core, { admission, chosen, asked, signal: submission.signal });
   } catch (error) {
     if (asked?.answer.status === "claimed") await abandon(core, asked.answer.job);
     return refused(faultOutcome(admission, reasonOfFault(core, error, deadline)));

@@ -2,8 +2,9 @@ import type { Dispatch } from "../dispatch/dispatcher.js";
 import { DEFAULT_MAX_JOB_BYTES } from "../job/admit.js";
 import type { AdmittedJob } from "../job/job.js";
 import { nearest } from "../nearest.js";
-import type { Policy, PolicySource } from "../policy/policy.js";
+import type { Policy, PolicySource, QueueLimits } from "../policy/policy.js";
 import type { Store } from "../store/port.js";
+import type { GateEvent } from "./hub.js";
 
 /** What `deriveTags` may answer. */
 export type DerivedTags = readonly string[] | ReadonlySet<string>;
@@ -30,6 +31,18 @@ export interface GateOptions {
   readonly deriveTags?: (job: AdmittedJob) => DerivedTags | Promise<DerivedTags>;
   /** `"restrict_only"`: tags that a job declares can tighten, but never satisfy a permission. Default `"trusted"`. */
   readonly declaredTags?: "trusted" | "restrict_only";
+  /**
+   * How closely an approval is bound to the policy. `"snapshot"` (default): any change of the policy ends it.
+   * `"decision"`: it holds for as long as the policy's decision about the job stays the same.
+   */
+  readonly approvalBinding?: "snapshot" | "decision";
+  /** Bounds of the queue beside those of the policy: of two, the tighter counts. */
+  readonly queue?: Partial<QueueLimits>;
+  /**
+   * Called for each transition of an approval request that this process made, after it is durable and before the call that
+   * made it is answered. What it throws is ignored. At most once: a feed that misses nothing is `audit.events`.
+   */
+  readonly onEvent?: (event: GateEvent) => unknown;
   /** The time in milliseconds since 1970-01-01T00:00:00Z. Default: the system's clock. */
   readonly now?: () => number;
 }
@@ -46,6 +59,9 @@ export interface Settings {
   readonly maxJobBytes: number;
   readonly deriveTags: GateOptions["deriveTags"];
   readonly declaredTags: "trusted" | "restrict_only";
+  readonly approvalBinding: "snapshot" | "decision";
+  readonly queue: Partial<QueueLimits>;
+  readonly onEvent: GateOptions["onEvent"];
   readonly now: (() => number) | undefined;
 }
 
@@ -60,6 +76,9 @@ const KNOWN: readonly (keyof GateOptions)[] = [
   "maxJobBytes",
   "deriveTags",
   "declaredTags",
+  "approvalBinding",
+  "queue",
+  "onEvent",
   "now",
 ];
 
@@ -72,6 +91,9 @@ export function readOptions(options: GateOptions): Settings {
   if (policy === undefined && activate === "always") throw new TypeError("createGate needs a `policy`");
   const declaredTags = options.declaredTags ?? "trusted";
   oneOf("declaredTags", declaredTags, ["trusted", "restrict_only"]);
+  const approvalBinding = options.approvalBinding ?? "snapshot";
+  oneOf("approvalBinding", approvalBinding, ["snapshot", "decision"]);
+  optionalFunction("onEvent", options.onEvent);
   optionalFunction("dispatch", options.dispatch);
   optionalFunction("deriveTags", options.deriveTags);
   optionalFunction("now", options.now);
@@ -86,8 +108,31 @@ export function readOptions(options: GateOptions): Settings {
     maxJobBytes: numberIn("maxJobBytes", options.maxJobBytes ?? DEFAULT_MAX_JOB_BYTES, 1_024, 16_777_216),
     deriveTags: options.deriveTags,
     declaredTags,
+    approvalBinding,
+    queue: readQueue(options.queue),
+    onEvent: options.onEvent,
     now: options.now,
   });
+}
+
+function readQueue(queue: Partial<QueueLimits> | undefined): Partial<QueueLimits> {
+  if (queue === undefined) return {};
+  if (typeof queue !== "object" || queue === null) throw new TypeError("`queue` must be an object");
+  refuseUnknown(queue, ["maxPending", "maxPendingPerActor", "maxRequestsPerActor"], "queue");
+  const { maxPending, maxPendingPerActor, maxRequestsPerActor } = queue;
+  for (const [name, value] of Object.entries({ maxPending, maxPendingPerActor })) {
+    if (value !== undefined) countIn(`queue.${name}`, value);
+  }
+  if (maxRequestsPerActor === undefined) return Object.freeze({ ...queue });
+  const { limit, windowSec } = maxRequestsPerActor;
+  countIn("queue.maxRequestsPerActor.limit", limit);
+  numberIn("queue.maxRequestsPerActor.windowSec", windowSec, Number.MIN_VALUE, 31_536_000);
+  return Object.freeze({ ...queue, maxRequestsPerActor: Object.freeze({ limit, windowSec }) });
+}
+
+function countIn(name: string, value: unknown): void {
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 1_000_000) return;
+  throw new TypeError(`\`${name}\` must be an integer from 1 to 1000000`);
 }
 
 /** Throws a `TypeError` for a key that is not known, with the nearest one that is. */

@@ -18,7 +18,7 @@ export const POLICY_CHANGED: Reason = {
 
 export const ID_REUSED: Reason = {
   code: "job_id_reused",
-  message: "the job id was used for other content",
+  message: "the job id was used for other content or another dispatcher",
   help: "give each job an id of its own",
 };
 

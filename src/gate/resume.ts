@@ -27,6 +27,9 @@ export async function resume(
     enter,
     choose: () => core.dispatchers.chooseFor(dispatcher, choice),
     intent: "dispatch",
+    // Who asked may ask again by submitting; whoever resumes only goes on with what was asked.
+    opens: false,
+    submitter: undefined,
     signal: options.signal,
   });
 }

@@ -10,6 +10,10 @@ export interface Submission {
   /** Who shall act on it. */
   readonly choose: () => Chosen;
   readonly intent: "dispatch" | "evaluate";
+  /** Whether a request for approval may be opened for a job that has none. */
+  readonly opens: boolean;
+  /** Who submits, where that is not the actor. */
+  readonly submitter: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -21,7 +25,6 @@ export type Entry =
 /** What was asked for one job, and what came back. */
 export interface Judged {
   readonly admission: Admission;
-  readonly derivedTags: readonly string[];
   readonly chosen: Chosen;
   readonly asked: Asked;
   readonly signal: AbortSignal | undefined;

@@ -1,5 +1,7 @@
 import { isGone } from "../store/owner.js";
+import type { Store } from "../store/port.js";
 import { type Core, SETTLE_WAIT_MS } from "./core.js";
+import { note } from "./refusal.js";
 
 /** Ends the claims of processes that are gone; answers how many. */
 export async function recover(core: Core): Promise<number> {
@@ -10,11 +12,26 @@ export async function recover(core: Core): Promise<number> {
   return jobs.length;
 }
 
-/** Every few seconds: the lease, and what could not be recorded before. A store that is away is asked again next time. */
+/** Requests that one step lets lapse: bounds how long the store is held. */
+const LAPSE_AT_ONCE = 100;
+
+/** Records every request that has lapsed, so that whoever waits or listens is told. */
+export async function expireLapsed(store: Pick<Store, "change">, now: number): Promise<void> {
+  for (;;) {
+    const change = { kind: "expire", now, waitMs: SETTLE_WAIT_MS, limit: LAPSE_AT_ONCE } as const;
+    const { events } = await store.change(change);
+    if (events.length < LAPSE_AT_ONCE) return;
+  }
+}
+
+/** Every few seconds: the lease, what could not be recorded before, what the clock did, and what has lapsed. A store that is away is asked again next time. */
 export async function tend(core: Core): Promise<void> {
   try {
     await core.keepLease();
     await recordUnsettled(core);
+    const jump = core.clock.takeJump();
+    if (jump !== null) await note(core, "clock.jumped", { owner: core.ownerId, by_ms: jump });
+    await expireLapsed(core.store, core.clock.wall());
   } catch {
     // Until the lease is renewed nothing is claimed, so there is nothing to do but to try again.
   }

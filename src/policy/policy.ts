@@ -6,7 +6,7 @@ import { nearest } from "../nearest.js";
 import type { Decision, JsonObject } from "../outcome.js";
 import { compile } from "./compile.js";
 import { createDecide } from "./decide.js";
-import type { PolicyDocument } from "./document.js";
+import type { PolicyDocument, QueueDocument } from "./document.js";
 import { type Explanation, explain, explainRefusal } from "./explain.js";
 import { importsOf, type Linked, link, type PolicyFile } from "./link.js";
 import { readDocument } from "./read-document.js";
@@ -31,6 +31,8 @@ export interface Policy {
   readonly ruleIds: readonly string[];
   /** How long approval requests live under this policy. */
   readonly approvals: ApprovalSpans;
+  /** How many of them may wait. Not part of what the policy means: changing it changes no snapshot. */
+  readonly queue: QueueLimits;
   /**
    * What this policy says of a job, all declared tags trusted. For trusted callers and tests: the gate's own `decide`
    * admits the job first. Never throws: a job that could not be admitted for a field that this policy looks at, or for
@@ -49,6 +51,16 @@ export interface ApprovalSpans {
   readonly useWithinSec: number;
   /** An equal job is refused without asking again for this long after a rejection. */
   readonly rejectionStandsSec: number;
+}
+
+/** Bounds of the queue of approval requests, each an integer of 1 or more. */
+export interface QueueLimits {
+  /** Requests that may be pending at once. Default 1,000. */
+  readonly maxPending: number;
+  /** Of one actor in one tenant. Default 50. */
+  readonly maxPendingPerActor: number;
+  /** New requests of one actor in one tenant in any interval of `windowSec` seconds. Default 100 in 3,600. */
+  readonly maxRequestsPerActor: { readonly limit: number; readonly windowSec: number };
 }
 
 /** Options of {@link compilePolicy}. */
@@ -134,6 +146,7 @@ function createPolicy({ document, sourceHash, conditions }: Linked): Policy {
       useWithinSec: use_within_sec,
       rejectionStandsSec: rejection_stands_sec,
     }),
+    queue: queueLimits(document.queue),
     decide: (job) => {
       const view = viewUnknown(job, asking);
       return "malformed" in view ? refuseMalformed(engine, view.malformed) : decide(view);
@@ -146,6 +159,16 @@ function createPolicy({ document, sourceHash, conditions }: Linked): Policy {
   };
   Object.defineProperty(policy, INTERNALS, { value: Object.freeze(internals) });
   return Object.freeze(policy);
+}
+
+/** The bounds that a `queue` block comes to. */
+export function queueLimits(queue: QueueDocument | undefined): QueueLimits {
+  const { limit, window_sec } = queue?.max_requests_per_actor ?? { limit: 100, window_sec: 3_600 };
+  return Object.freeze({
+    maxPending: queue?.max_pending ?? 1_000,
+    maxPendingPerActor: queue?.max_pending_per_actor ?? 50,
+    maxRequestsPerActor: Object.freeze({ limit, windowSec: window_sec }),
+  });
 }
 
 /** The document of a policy as JSON text, in which it is kept: what a store holds. */

@@ -9,6 +9,7 @@ import type {
   ClaimAnswer,
   ClaimedLimit,
   ClaimRequest,
+  QueueBounds,
   SettleRequest,
   Store,
   Verdict,
@@ -90,7 +91,10 @@ function claimOf(changes: ClaimChanges = {}): ClaimRequest {
       commitment: commit("salt", canonical),
       named,
       requesters,
+      actorKey: "acme bot",
     },
+    opens: true,
+    derivedTags: [],
     dispatcher: "default",
     approvalKey: `${hash} acme default`,
     verdict,
@@ -103,6 +107,18 @@ function claimOf(changes: ClaimChanges = {}): ClaimRequest {
   };
 }
 
+const QUEUE: QueueBounds = {
+  maxPending: 1_000,
+  maxPendingPerActor: 50,
+  maxRequestsPerActor: { limit: 100, windowMs: 3_600_000 },
+};
+
+const PERSON: Omit<Approver, "id" | "key"> = { kind: "human", roles: [], tenants: null, assurance: "host" };
+
+function person(id: string, changes: Partial<Approver> = {}): Approver {
+  return { ...PERSON, id, key: foldIdentity(id), ...changes };
+}
+
 function asking(approvalId: string, changes: Partial<Extract<Verdict, { kind: "approve" }>> = {}): Verdict {
   return {
     kind: "approve",
@@ -112,20 +128,23 @@ function asking(approvalId: string, changes: Partial<Extract<Verdict, { kind: "a
     expiresInMs: 10_000,
     useWithinMs: 5_000,
     rejectionStandsMs: 60_000,
+    binding: "snapshot",
+    queue: QUEUE,
     reason: { code: "approval_required", message: "asked" },
     ...changes,
   };
 }
 
 function voteOf(approvalId: string, by: string, changes: Partial<VoteRequest> = {}): VoteRequest {
-  const approver: Approver = { id: by, kind: "human", roles: [], tenants: null };
   return {
     now: T0 + 1_000,
     waitMs: 5_000,
     approvalId,
     vote: "approve",
-    approver,
-    approverKey: foldIdentity(by),
+    on: "open",
+    approver: person(by),
+    view: null,
+    decided: null,
     note: null,
     ...changes,
   };
@@ -334,7 +353,7 @@ const CASES: readonly (readonly [name: string, check: Check])[] = [
       await activate(store);
       await store.claim(claimOf({ verdict: asking("a-1") }));
       await activate(store, "snap-2");
-      equal(statusOf(await store.vote(voteOf("a-1", "ann"))), "policy_changed");
+      equal(statusOf(await store.vote(voteOf("a-1", "ann"))), "stale");
       const request = claimOf({ epoch: 2, snapshot: "snap-2", now: T0 + 2_000, verdict: asking("a-2") });
       const again = await store.claim(request);
       equal(again.status === "pending" ? again.approval.id : null, "a-2");
@@ -342,13 +361,19 @@ const CASES: readonly (readonly [name: string, check: Check])[] = [
     },
   ],
   [
-    "an approval under another fingerprint is not used",
+    "an approval under another fingerprint is not used; under another epoch a request takes its place, under the same none",
     async (store) => {
       await activate(store);
-      await store.claim(claimOf({ verdict: asking("a-1") }));
+      await store.claim(claimOf({ verdict: asking("a-1", { binding: "decision" }) }));
       await store.vote(voteOf("a-1", "ann"));
-      const other = asking("a-2", { fingerprint: "print-2" });
-      equal(statusOf(await store.claim(claimOf({ now: T0 + 2_000, verdict: other }))), "pending");
+      const verdict = asking("a-2", { fingerprint: "print-2", binding: "decision" });
+      const conflict = await store.claim(claimOf({ now: T0 + 2_000, verdict }));
+      equal(conflict.status === "refused" ? conflict.job.reason.code : null, "approval_conflict");
+      await activate(store, "snap-2", T0 + 3_000);
+      const anew = await store.claim(claimOf({ epoch: 2, snapshot: "snap-2", now: T0 + 4_000, verdict }));
+      equal(anew.status === "pending" ? anew.approval.id : null, "a-2");
+      equal(anew.status === "pending" ? anew.approval.supersedes : null, "a-1");
+      equal(anew.status === "pending" ? anew.approval.queuedSince : null, T0);
     },
   ],
   [
@@ -383,12 +408,13 @@ const CASES: readonly (readonly [name: string, check: Check])[] = [
       ];
       await store.claim(claimOf({ verdict: asking("a-1", { requirements }), requesters: ["bot"] }));
       equal(statusOf(await store.vote(voteOf("a-1", " BOT "))), "is_requester");
-      const stranger: Approver = { id: "eve", kind: "human", roles: [], tenants: ["other"] };
+      const stranger = person("eve", { tenants: ["other"] });
       equal(statusOf(await store.vote(voteOf("a-1", "eve", { approver: stranger }))), "tenant_mismatch");
       equal(statusOf(await store.vote(voteOf("a-1", "ann"))), "voted");
       equal(statusOf(await store.vote(voteOf("a-1", "Ann"))), "already_voted");
       equal((await store.read({ kind: "approval", id: "a-1" })).approvals?.[0]?.row.state, "pending");
       equal(statusOf(await store.vote(voteOf("a-1", "bob"))), "voted");
+      equal(statusOf(await store.vote(voteOf("a-1", "bob"))), "already_voted");
       equal(statusOf(await store.vote(voteOf("a-1", "cid"))), "resolved");
       equal(statusOf(await store.vote(voteOf("a-none", "cid"))), "unknown");
     },

@@ -1,10 +1,42 @@
 import { sealEvent } from "../evidence/event.js";
+import {
+  approvalFacts,
+  CANCELLED,
+  endWaiting,
+  expiryOf,
+  isOpen,
+  lapse,
+  resolve,
+  standsUntil,
+  waitsFor,
+} from "./approval-state.js";
+import { approverFacts, mayDecide, noteRow } from "./judge-vote.js";
 import type { Change, ChangeAnswer } from "./port.js";
-import type { ActivePolicy, Judgement, PolicyHead, Write } from "./rows.js";
+import type { ActivePolicy, ApprovalRow, JobRow, Judgement, PolicyHead, Write } from "./rows.js";
+
+/** What a store loads, inside the transaction, for a change. A kind of change looks at no more than it names. */
+export interface ChangeView {
+  readonly active: PolicyHead | null;
+  /** `activate`: the text of the policy in force. */
+  readonly document: string | null;
+  /** `cancel`, `lift`, `expire`: the time that the latest event carries. */
+  readonly loggedAt: number;
+  /** `cancel`, `lift`: the request. */
+  readonly approval: ApprovalRow | null;
+  /** `cancel`: the job. */
+  readonly job: JobRow | null;
+  /** `cancel`: up to two jobs that wait for the request. */
+  readonly waiting: readonly JobRow[];
+  /** `expire`: open requests that have lapsed. */
+  readonly lapsed: readonly ApprovalRow[];
+}
+
+type Of<Kind extends Change["kind"]> = Extract<Change, { readonly kind: Kind }>;
 
 /** Decides one change of state that is neither claim, settle nor vote. */
-export function judgeChange(change: Change, active: PolicyHead | null): Judgement<ChangeAnswer> {
+export function judgeChange(change: Change, view: ChangeView): Judgement<ChangeAnswer> {
   const { now } = change;
+  const { active } = view;
   switch (change.kind) {
     case "open":
       return done(active, [
@@ -19,19 +51,26 @@ export function judgeChange(change: Change, active: PolicyHead | null): Judgemen
         { to: "events", event: sealEvent("gate.closed", now, change.facts) },
       ]);
     case "activate":
-      return activate(change, active);
+      return activate(change, view);
     case "note":
       return done(active, [{ to: "events", event: sealEvent(change.type, now, change.facts) }]);
     case "retry":
       if (active?.epoch !== change.epoch) return { answer: { status: "policy_changed" }, writes: [] };
       return done(active, [{ to: "events", event: change.event }]);
+    case "expire":
+      return expire(change, view);
+    case "cancel":
+      return cancel(change, view);
+    case "lift":
+      return lift(change, view);
   }
 }
 
-function activate(change: Extract<Change, { kind: "activate" }>, active: PolicyHead | null): Judgement<ChangeAnswer> {
-  // Opening a second gate on the same policy changes nothing for anybody.
-  if (active !== null && active.snapshot === change.snapshot) return done(active, []);
+function activate(change: Of<"activate">, { active, document: before }: ChangeView): Judgement<ChangeAnswer> {
   const { snapshot, document, now } = change;
+  // Opening a second gate on the same policy changes nothing for anybody. Bounds of the queue are not part of what a
+  // policy means: they change with the document, and with them the epoch, but the snapshot and all requests stay.
+  if (active !== null && active.snapshot === snapshot && document === before) return done(active, []);
   const row: ActivePolicy = { epoch: (active?.epoch ?? 0) + 1, snapshot, document };
   const facts = { ...change.facts, epoch: row.epoch, snapshot, before: active?.snapshot ?? null };
   return done(row, [
@@ -40,6 +79,70 @@ function activate(change: Extract<Change, { kind: "activate" }>, active: PolicyH
   ]);
 }
 
-function done(active: PolicyHead | null, writes: readonly Write[]): Judgement<ChangeAnswer> {
-  return { answer: { status: "done", active }, writes };
+function expire(change: Of<"expire">, { active, lapsed, loggedAt }: ChangeView): Judgement<ChangeAnswer> {
+  const now = Math.max(change.now, loggedAt);
+  const writes: Write[] = [];
+  for (const approval of lapsed) {
+    if (isOpen(approval) && now >= expiryOf(approval)) lapse(approval, now, writes);
+  }
+  return done(active, writes);
+}
+
+function cancel(change: Of<"cancel">, view: ChangeView): Judgement<ChangeAnswer> {
+  const { approval, job, waiting, active } = view;
+  if (approval === null) return refused("unknown", null);
+  const now = Math.max(change.now, view.loggedAt);
+  const writes: Write[] = [];
+  const { state } = approval;
+  if (isOpen(approval) && now >= expiryOf(approval)) {
+    return { answer: { status: "expired", approval: lapse(approval, now, writes) }, writes };
+  }
+  if (state !== "pending" && state !== "approved")
+    return refused(state === "expired" ? "expired" : "resolved", approval);
+  if (!waitsFor(job, approval.id)) return refused("resolved", approval);
+  if (job.requesters === null || !job.requesters.includes(change.by.key)) return refused("not_requester", approval);
+  const { note, by } = change;
+  if (note !== null) writes.push({ to: "vault", row: noteRow(approval, `cancel:${job.id}`, note) });
+  const said = note === null ? {} : { note: note.commitment, note_ref: `cancel:${job.id}` };
+  if (waiting.some(({ id }) => id !== job.id)) {
+    writes.push({ to: "jobs", row: { ...job, status: "DENIED", reason: CANCELLED, updatedAt: now } });
+    const facts = { ...approvalFacts(approval), job_id: job.id, trace_id: job.traceId, by: by.id, state, ...said };
+    writes.push({ to: "events", event: sealEvent("approval.detached", now, facts) });
+    return done(active, writes, approval);
+  }
+  writes.push(endWaiting(approval, CANCELLED, now));
+  const row = resolve(approval, { state: "cancelled", by: by.id, said }, now, writes);
+  return done(active, writes, row);
+}
+
+function lift(change: Of<"lift">, { approval, active, loggedAt }: ChangeView): Judgement<ChangeAnswer> {
+  if (approval === null) return refused("unknown", null);
+  const now = Math.max(change.now, loggedAt);
+  const until = standsUntil(approval);
+  if (until === null || now >= until) return refused("not_rejected", approval);
+  const refusal = mayDecide(change.approver, approval);
+  if (refusal !== undefined) return refused(refusal, approval);
+  const row: ApprovalRow = { ...approval, liftedAt: now };
+  const { note, approver } = change;
+  const said = note === null ? {} : { note: note.commitment, note_ref: "lift" };
+  const facts = { ...approvalFacts(approval), approver: approverFacts(approver), state: approval.state, ...said };
+  const writes: Write[] = [
+    { to: "approvals", row },
+    { to: "events", event: sealEvent("approval.lifted", now, facts) },
+  ];
+  if (note !== null) writes.push({ to: "vault", row: noteRow(approval, "lift", note) });
+  return done(active, writes, row);
+}
+
+function refused(
+  status: Extract<ChangeAnswer, { readonly approval: ApprovalRow | null }>["status"],
+  approval: ApprovalRow | null,
+): Judgement<ChangeAnswer> {
+  return { answer: { status, approval }, writes: [] };
+}
+
+function done(active: PolicyHead | null, writes: readonly Write[], approval?: ApprovalRow): Judgement<ChangeAnswer> {
+  const answer: ChangeAnswer =
+    approval === undefined ? { status: "done", active } : { status: "done", active, approval };
+  return { answer, writes };
 }

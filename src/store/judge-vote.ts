@@ -1,12 +1,28 @@
 import { sealEvent } from "../evidence/event.js";
-import type { ApprovalState, Reason } from "../outcome.js";
-import { allowsSelf, expiryOf, isEligible, isOpen, isSatisfied, resolve } from "./approval-state.js";
-import type { VoteAnswer, VoteRequest } from "./port.js";
-import type { ApprovalRow, Judgement, PolicyHead, VoteRow, Write } from "./rows.js";
+import type { ApprovalState } from "../outcome.js";
+import {
+  allowsSelf,
+  approvalFacts,
+  counts,
+  endWaiting,
+  expiryOf,
+  hasAll,
+  isEligible,
+  isOpen,
+  isSatisfied,
+  isStale,
+  lapse,
+  REJECTED,
+  viewOf,
+} from "./approval-state.js";
+import type { Approver, Note, VoteAnswer, VoteRefusal, VoteRequest } from "./port.js";
+import type { ApprovalRow, Judgement, PolicyHead, VaultRow, VoteRow, Write } from "./rows.js";
 
 /** What a store loads, inside the transaction, for one vote. */
 export interface VoteView {
   readonly active: PolicyHead | null;
+  /** The time that the latest event carries. */
+  readonly loggedAt: number;
   readonly approval: ApprovalRow | null;
   readonly votes: readonly VoteRow[];
 }
@@ -14,84 +30,133 @@ export interface VoteView {
 /** Decides one vote. A vote that is refused leaves the request as it was, except that a lapse is recorded. */
 export function judgeVote(request: VoteRequest, view: VoteView): Judgement<VoteAnswer> {
   const { approval } = view;
-  const writes: Write[] = [];
-  if (approval === null) return { answer: { status: "unknown", approval: null }, writes };
-  if (isOpen(approval) && request.now >= expiryOf(approval)) {
-    return { answer: { status: "expired", approval: resolve(approval, "expired", null, request.now, writes) }, writes };
+  if (approval === null) return { answer: { status: "unknown", approval }, writes: [] };
+  const now = Math.max(request.now, view.loggedAt);
+  if (isOpen(approval) && now >= expiryOf(approval)) {
+    const writes: Write[] = [];
+    return { answer: { status: "expired", approval: lapse(approval, now, writes) }, writes };
   }
-  if (approval.state !== "pending") {
-    const status = approval.state === "expired" ? "expired" : "resolved";
-    return { answer: { status, approval }, writes };
-  }
-  if (view.active?.snapshot !== approval.snapshot) {
-    const row = resolve(approval, "superseded", null, request.now, writes);
-    return { answer: { status: "policy_changed", approval: row }, writes };
-  }
-  const refusal = refusalOf(request, approval, view.votes);
-  if (refusal !== undefined) return { answer: { status: refusal, approval }, writes };
-  return count(request, approval, view.votes);
+  const refusal = standing(request, approval, view.votes) ?? refusalOf(request, approval, view.votes);
+  if (refusal !== undefined) return { answer: { status: refusal, approval }, writes: [] };
+  const doubt = request.vote === "approve" ? doubtOf(request, approval, view.active) : undefined;
+  if (doubt === "policy_changed") return { answer: { status: doubt }, writes: [] };
+  if (doubt !== undefined) return { answer: { status: doubt, approval }, writes: [] };
+  return count(request, approval, view.votes, now);
 }
 
-function refusalOf(
-  request: VoteRequest,
+/** What the state of the request itself says against the vote. */
+function standing(
+  { vote, on, approver, view }: VoteRequest,
   approval: ApprovalRow,
   votes: readonly VoteRow[],
-): "is_requester" | "tenant_mismatch" | "not_eligible" | "already_voted" | undefined {
-  const { approver, approverKey } = request;
-  if (approver.tenants !== null && !approver.tenants.includes(approval.tenantId)) return "tenant_mismatch";
-  if (approval.requesters.includes(approverKey) && !allowsSelf(approval.requirements)) return "is_requester";
-  if (!approval.requirements.some((requirement) => isEligible(requirement, approver))) return "not_eligible";
-  if (votes.some((vote) => vote.approverKey === approverKey)) return "already_voted";
+): VoteRefusal | undefined {
+  const { state } = approval;
+  if (!isOpen(approval)) return state === "expired" ? "expired" : "resolved";
+  if (view !== null && view !== viewOf(approval)) return "view_mismatch";
+  if (on === "approved" && state !== "approved") return "not_approved";
+  if (vote === "approve" && state === "approved") return hasVoted(approver, votes) ? "already_voted" : "resolved";
   return undefined;
 }
 
-function count(request: VoteRequest, approval: ApprovalRow, before: readonly VoteRow[]): Judgement<VoteAnswer> {
-  const { approver, now } = request;
+function hasVoted(approver: Approver, votes: readonly VoteRow[]): boolean {
+  return votes.some(({ approverKey, vote }) => approverKey === approver.key && vote === "approve");
+}
+
+function refusalOf(
+  { vote, approver, view }: VoteRequest,
+  approval: ApprovalRow,
+  votes: readonly VoteRow[],
+): VoteRefusal | undefined {
+  const refusal = mayDecide(approver, approval);
+  if (refusal !== undefined || vote === "reject") return refusal;
+  if (hasVoted(approver, votes)) return "already_voted";
+  const counting = approval.requirements.some((requirement) => counts(requirement, { ...approver, view }));
+  return counting ? undefined : "view_required";
+}
+
+/** Why this person has no say in this request; undefined when they have. */
+export function mayDecide(approver: Approver, approval: ApprovalRow): VoteRefusal | undefined {
+  if (approver.tenants !== null && !approver.tenants.includes(approval.tenantId)) return "tenant_mismatch";
+  if (approval.requesters.includes(approver.key) && !allowsSelf(approval.requirements)) return "is_requester";
+  return approval.requirements.some((requirement) => isEligible(requirement, approver)) ? undefined : "not_eligible";
+}
+
+/** Whether what is voted on is still what the policy asks. One who cannot decide the job says only what is plain. */
+function doubtOf(
+  { decided }: VoteRequest,
+  approval: ApprovalRow,
+  active: PolicyHead | null,
+): "policy_changed" | "stale" | undefined {
+  if (decided === null) {
+    return approval.binding === "snapshot" && active?.snapshot !== approval.snapshot ? "stale" : undefined;
+  }
+  const same = active?.epoch === decided.epoch && active.snapshot === decided.snapshot;
+  if (!same || !hasAll(decided.derivedTags, approval.derivedTags)) return "policy_changed";
+  return isStale(approval, decided) ? "stale" : undefined;
+}
+
+function count(
+  request: VoteRequest,
+  approval: ApprovalRow,
+  before: readonly VoteRow[],
+  now: number,
+): Judgement<VoteAnswer> {
+  const { approver, note } = request;
   const vote: VoteRow = {
     approvalId: approval.id,
+    number: before.length + 1,
     approverId: approver.id,
-    approverKey: request.approverKey,
+    approverKey: approver.key,
     kind: approver.kind,
     roles: approver.roles,
+    assurance: approver.assurance,
     vote: request.vote,
+    view: request.view,
     at: now,
   };
-  const votes = [...before, vote];
-  const state = stateAfter(request, approval, votes);
-  const row: ApprovalRow =
-    state === "pending" ? approval : { ...approval, state, resolvedAt: now, resolvedBy: approver.id };
+  const row = after(approval, vote, [...before, vote]);
   const facts = {
-    trace_id: approval.traceId,
-    job_id: approval.jobId,
-    tenant_id: approval.tenantId,
-    approval_id: approval.id,
-    approver: { id: approver.id, kind: approver.kind, roles: [...approver.roles] },
-    vote: request.vote,
-    note: request.note?.commitment ?? null,
-    snapshot: approval.snapshot,
-    state,
+    ...approvalFacts(approval),
+    approver: approverFacts(approver),
+    vote: vote.vote,
+    view: vote.view,
+    state: row.state,
+    ...(note === null ? {} : { note: note.commitment, note_ref: String(vote.number) }),
   };
   const writes: Write[] = [
     { to: "votes", row: vote },
     { to: "events", event: sealEvent("approval.voted", now, facts) },
   ];
   if (row !== approval) writes.push({ to: "approvals", row });
-  if (request.note !== null) {
-    const kind = `note:${approval.id}:${request.approverKey}` as const;
-    const { salt, text: value } = request.note;
-    writes.push({ to: "vault", row: { tenantId: approval.tenantId, jobId: approval.jobId, kind, salt, value } });
-  }
-  if (state === "rejected") writes.push(endWaiting(approval, now));
-  return { answer: { status: "voted", approval: row, votes }, writes };
+  if (note !== null) writes.push({ to: "vault", row: noteRow(approval, String(vote.number), note) });
+  if (row.state === "rejected" || row.state === "revoked") writes.push(endWaiting(approval, REJECTED, now));
+  return { answer: { status: "voted", approval: row }, writes };
 }
 
-function stateAfter(request: VoteRequest, approval: ApprovalRow, votes: readonly VoteRow[]): ApprovalState {
-  if (request.vote === "reject") return "rejected";
-  return isSatisfied(approval.requirements, votes) ? "approved" : "pending";
+function after(approval: ApprovalRow, vote: VoteRow, votes: readonly VoteRow[]): ApprovalRow {
+  const { at, approverId: by } = vote;
+  const decided = (state: ApprovalState): ApprovalRow => ({
+    ...approval,
+    state,
+    decidedAt: approval.decidedAt ?? at,
+    resolvedAt: at,
+    resolvedBy: by,
+  });
+  if (vote.vote === "reject") return decided(approval.state === "approved" ? "revoked" : "rejected");
+  return isSatisfied(approval.requirements, votes) ? decided("approved") : approval;
 }
 
-/** One eligible rejection ends the request, and with it every job that waits on it. */
-function endWaiting(approval: ApprovalRow, at: number): Write {
-  const reason: Reason = { code: "approval_rejected", message: "a reviewer rejected this content" };
-  return { to: "waiting", approvalId: approval.id, except: null, reason, at };
+/** Who voted, as the record holds it. */
+export function approverFacts({ id, kind, roles, assurance }: Approver): {
+  readonly id: string;
+  readonly kind: string;
+  readonly roles: readonly string[];
+  readonly assurance: string;
+} {
+  return { id, kind, roles: [...roles], assurance };
+}
+
+/** A person's words about a request, as they are kept beside the log; `ref` is the `note_ref` of the event. */
+export function noteRow({ id, tenantId, jobId }: ApprovalRow, ref: string, { salt, text: value }: Note): VaultRow {
+  return { tenantId, jobId, kind: `note:${id}:${ref}`, salt, value };
 }

@@ -1,13 +1,16 @@
 import { StoreError } from "../errors.js";
 import type { JsonObject } from "../outcome.js";
-import { isOpen } from "./approval-state.js";
-import { judgeChange } from "./judge-change.js";
+import { expiryOf, isOpen, isWaiting } from "./approval-state.js";
+import { looksAtQueue, type QueueView } from "./claim-step.js";
+import { type ChangeView, judgeChange } from "./judge-change.js";
 import { judgeClaim } from "./judge-claim.js";
 import { judgeRecover } from "./judge-recover.js";
 import { judgeSettle } from "./judge-settle.js";
 import { judgeVote } from "./judge-vote.js";
-import { cursorOf, jobKeyOf, nextOf } from "./paging.js";
+import { cursorOf, jobKeyOf, nextOf, placeAfter, placeOf } from "./paging.js";
 import {
+  type ApprovalCounts,
+  type Change,
   type ClaimRequest,
   defineStore,
   type LoggedEvent,
@@ -19,7 +22,18 @@ import {
   type StoredApproval,
   type StoredJob,
 } from "./port.js";
-import type { ActivePolicy, ApprovalRow, JobRow, Judgement, OwnerRow, VaultKind, VoteRow, Write } from "./rows.js";
+import {
+  type ActivePolicy,
+  type ApprovalRow,
+  type JobRow,
+  type Judgement,
+  type OwnerRow,
+  type Recorded,
+  recorded,
+  type VaultKind,
+  type VoteRow,
+  type Write,
+} from "./rows.js";
 
 /**
  * A plain store in this process's memory: the port without a database, for tests. It keeps nothing, and what it
@@ -98,22 +112,31 @@ export function createMemoryStore(): Store {
       }
       case "waiting":
         for (const [key, row] of jobs) {
-          if (row.approvalId !== write.approvalId) continue;
-          if (row.status !== "PENDING_APPROVAL" && row.status !== "THROTTLED") continue;
+          if (row.approvalId !== write.approvalId || !isWaiting(row)) continue;
           if (write.except !== null && key === keyOf(write.except.tenantId, write.except.id)) continue;
           jobs.set(key, { ...row, status: "DENIED", reason: write.reason, updatedAt: write.at });
+        }
+        return;
+      case "moved":
+        for (const [key, row] of jobs) {
+          if (row.approvalId === write.from && isWaiting(row)) jobs.set(key, { ...row, approvalId: write.approvalId });
         }
         return;
     }
   };
 
   // Nothing awaits between the first look and the last write, so no other verb can come between.
-  const transact = async <T>(judge: () => Judgement<T>): Promise<T> => {
+  const transact = async <T extends object>(judge: () => Judgement<T>): Promise<Recorded<T>> => {
     check();
-    const { answer, writes } = judge();
-    for (const write of writes) apply(write);
-    return answer;
+    const judgement = judge();
+    for (const write of judgement.writes) apply(write);
+    steps += 1;
+    for (const wake of sleepers.splice(0)) wake();
+    return recorded(judgement);
   };
+
+  let steps = 0;
+  const sleepers: (() => void)[] = [];
 
   const check = (): void => {
     if (closed) throw new StoreError("store_closed", "the store is closed");
@@ -129,6 +152,7 @@ export function createMemoryStore(): Store {
     row,
     votes: votesOf(row.id),
     vault: vaultOf(row.tenantId, row.jobId),
+    before: approvalAt(row.supersedes),
   });
 
   const jobsNamed = (id: string, tenantId: string | null): readonly JobRow[] =>
@@ -136,10 +160,73 @@ export function createMemoryStore(): Store {
 
   const timeline = (traceId: string): readonly LoggedEvent[] => {
     const own = events.filter((event) => event.traceId === traceId);
-    const joined = new Set(own.map(({ approvalId }) => approvalId));
+    const joined = new Set<string>();
+    for (const { approvalId } of own) {
+      for (let id = approvalId; id !== null; id = approvalAt(id)?.supersededBy ?? null) joined.add(id);
+    }
     return events.filter(
       (event) => event.traceId === traceId || (event.approvalId !== null && joined.has(event.approvalId)),
     );
+  };
+
+  const loggedAt = (): number => events.at(-1)?.at ?? 0;
+  const waitingFor = (approvalId: string): readonly JobRow[] =>
+    [...jobs.values()]
+      .filter((row) => row.approvalId === approvalId && isWaiting(row))
+      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+
+  const queueOf = ({ job, verdict, now }: ClaimRequest): QueueView | null => {
+    if (verdict.kind !== "approve") return null;
+    const at = Math.max(now, loggedAt());
+    const pending = [...approvals.values()].filter((row) => row.state === "pending" && row.expiresAt > at);
+    const { limit, windowMs } = verdict.queue.maxRequestsPerActor;
+    const asked = [...approvals.values()]
+      .filter((row) => row.actorKey === job.actorKey && row.supersedes === null && row.requestedAt > at - windowMs)
+      .map((row) => row.requestedAt)
+      .sort((a, b) => b - a);
+    return {
+      pending: pending.length,
+      pendingOfActor: pending.filter((row) => row.actorKey === job.actorKey).length,
+      nthRequestAt: asked[limit - 1] ?? null,
+    };
+  };
+
+  const changeView = (change: Change): ChangeView => {
+    const names = change.kind === "cancel" || change.kind === "lift";
+    return {
+      active: active(),
+      document: active()?.document ?? null,
+      loggedAt: loggedAt(),
+      approval: names ? approvalAt(change.approvalId) : null,
+      job: change.kind === "cancel" ? jobAt(change.tenantId, change.jobId) : null,
+      waiting: change.kind === "cancel" ? waitingFor(change.approvalId).slice(0, 2) : [],
+      lapsed: change.kind === "expire" ? lapsedBy(Math.max(change.now, loggedAt())).slice(0, change.limit) : [],
+    };
+  };
+
+  const lapsedBy = (now: number): readonly ApprovalRow[] =>
+    [...approvals.values()].filter((row) => isOpen(row) && expiryOf(row) <= now);
+
+  const countsOf = (query: Extract<Query, { readonly kind: "approval_stats" }>): ApprovalCounts => {
+    const { now, since, tenantId } = query;
+    const rows = [...approvals.values()].filter((row) => tenantId === null || row.tenantId === tenantId);
+    const live = rows.filter((row) => isOpen(row) && expiryOf(row) > now);
+    const pending = live.filter(({ state }) => state === "pending");
+    const lapsed = rows.filter((row) => isOpen(row) && expiryOf(row) <= now && expiryOf(row) >= since);
+    const expired = rows.filter(({ state, resolvedAt }) => state === "expired" && (resolvedAt ?? 0) >= since);
+    return {
+      pending: pending.length,
+      oldest: pending.length === 0 ? null : Math.min(...pending.map(({ queuedSince }) => queuedSince)),
+      approved: live.length - pending.length,
+      expired: expired.length + lapsed.length,
+      decisionMs: rows
+        .flatMap(({ decidedAt, queuedSince }) =>
+          decidedAt === null || decidedAt < since ? [] : [{ decidedAt, queuedSince }],
+        )
+        .sort((a, b) => b.decidedAt - a.decidedAt)
+        .slice(0, 10_000)
+        .map(({ decidedAt, queuedSince }) => decidedAt - queuedSince),
+    };
   };
 
   return defineStore({
@@ -150,6 +237,7 @@ export function createMemoryStore(): Store {
         const { tenantId, id } = request.job;
         const job = jobAt(tenantId, id);
         const approval = approvalFor(request);
+        const seen = approval === null ? 0 : loggedAt();
         return judgeClaim(request, {
           active: active(),
           job,
@@ -157,6 +245,9 @@ export function createMemoryStore(): Store {
           output: vaultOf(tenantId, id).get("output") ?? null,
           approval,
           approvalJob: approval === null ? null : jobAt(approval.tenantId, approval.jobId),
+          votes: isOpen(approval) ? votesOf(approval.id) : [],
+          loggedAt: seen,
+          queue: looksAtQueue(request, { approval, loggedAt: seen }) ? queueOf(request) : null,
           places: request.limits.map(({ bucket, limit, windowMs }) => nthLatest(bucket, request.now - windowMs, limit)),
         });
       }),
@@ -167,12 +258,13 @@ export function createMemoryStore(): Store {
       transact(() =>
         judgeVote(request, {
           active: active(),
+          loggedAt: loggedAt(),
           approval: approvalAt(request.approvalId),
           votes: votesOf(request.approvalId),
         }),
       ),
 
-    change: (change) => transact(() => judgeChange(change, active())),
+    change: (change) => transact(() => judgeChange(change, changeView(change))),
 
     recover: (request) =>
       transact(() =>
@@ -203,6 +295,23 @@ export function createMemoryStore(): Store {
           const rows = jobsNamed(query.jobId, query.tenantId).flatMap((job) => approvalAt(job.approvalId) ?? []);
           return { approvals: rows.map(storedApproval) };
         }
+        case "approval_rows":
+          return { rows: query.ids.flatMap((id) => approvalAt(id) ?? []) };
+        case "waiting":
+          return { jobs: waitingFor(query.approvalId).slice(0, query.limit).map(storedJob) };
+        case "released": {
+          const released = [...approvals.values()].filter(
+            ({ state, supersededBy }) => state === "superseded" && supersededBy === null,
+          );
+          return {
+            jobs: released
+              .flatMap(({ id }) => waitingFor(id))
+              .slice(0, query.limit)
+              .map(storedJob),
+          };
+        }
+        case "approval_stats":
+          return { stats: countsOf(query) };
       }
     },
 
@@ -228,18 +337,32 @@ export function createMemoryStore(): Store {
         }
         case "approvals": {
           const page = [...approvals.values()]
-            .filter((row) => row.id > (query.after ?? ""))
             .filter((row) => query.tenantId === null || row.tenantId === query.tenantId)
             .filter((row) => query.states.includes(row.state))
-            .sort((a, b) => (a.id < b.id ? -1 : 1))
+            .sort((a, b) => a.queuedSince - b.queuedSince || (a.id < b.id ? -1 : 1))
+            .filter((row) => query.after === null || placeAfter(row, query.after))
             .slice(0, limit);
-          return { approvals: page.map(storedApproval), next: nextOf(page, limit, ({ id }) => id) };
+          return { approvals: page.map(storedApproval), next: nextOf(page, limit, placeOf) };
         }
       }
     },
 
+    watch: async ({ mark, waitMs }) => {
+      check();
+      if (mark === null || mark !== String(steps)) return { mark: String(steps) };
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, waitMs);
+        sleepers.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+      return { mark: String(steps) };
+    },
+
     close: async () => {
       closed = true;
+      for (const wake of sleepers.splice(0)) wake();
     },
   });
 }

@@ -19,3 +19,25 @@ export function jobKeyOf(cursor: string): JobKey {
   const [id = "", tenantId = ""] = cursor.split(" ");
   return { id, tenantId };
 }
+
+interface QueuePlace {
+  readonly queuedSince: number;
+  readonly id: string;
+}
+
+/** A request's place in the queue: by age, and by id among those of one age. */
+export function placeOf({ queuedSince, id }: QueuePlace): string {
+  return `${queuedSince} ${id}`;
+}
+
+/** The place that {@link placeOf} wrote; the very beginning for an empty cursor. */
+export function readPlace(cursor: string): QueuePlace {
+  const [since = "", id = ""] = cursor.split(" ");
+  return { queuedSince: Number(since === "" ? -1 : since), id };
+}
+
+/** True for a request that stands behind the cursor. */
+export function placeAfter({ queuedSince, id }: QueuePlace, cursor: string): boolean {
+  const from = readPlace(cursor);
+  return queuedSince > from.queuedSince || (queuedSince === from.queuedSince && id > from.id);
+}

@@ -1,6 +1,18 @@
 import type { EventFacts, EventType, SealedEvent } from "../evidence/event.js";
 import type { ApprovalRequirement, ApprovalState, JsonObject, OutcomeStatus, Reason } from "../outcome.js";
-import type { ActivePolicy, ApprovalRow, JobRow, OwnerRow, PolicyHead, VaultKind, VaultRow, VoteRow } from "./rows.js";
+import type {
+  ActivePolicy,
+  ApprovalBinding,
+  ApprovalRow,
+  JobRow,
+  OwnerRow,
+  PolicyHead,
+  Recorded,
+  VaultKind,
+  VaultRow,
+  VoteAssurance,
+  VoteRow,
+} from "./rows.js";
 
 const STORE = Symbol.for("dispatch-gate.store");
 
@@ -38,19 +50,24 @@ export interface Store {
    * The one step before dispatch. MUST check id, replay, epoch, approval and limits, and either take all that
    * the job needs and record the intent, or take nothing and record why not.
    */
-  claim(request: ClaimRequest): Promise<ClaimAnswer>;
+  claim(request: ClaimRequest): Promise<Recorded<ClaimAnswer>>;
   /** Records how a dispatch ended. MUST change nothing for a job whose claim is not the caller's. */
   settle(request: SettleRequest): Promise<SettleAnswer>;
   /** Records one vote. MUST count it only against the request as it now stands. */
-  vote(request: VoteRequest): Promise<VoteAnswer>;
+  vote(request: VoteRequest): Promise<Recorded<VoteAnswer>>;
   /** Everything else that changes state. */
-  change(request: Change): Promise<ChangeAnswer>;
+  change(request: Change): Promise<Recorded<ChangeAnswer>>;
   /** Ends the claims of owners that are gone as `UNKNOWN`. MUST NOT touch a claim of a live owner. */
-  recover(request: RecoverRequest): Promise<RecoverAnswer>;
+  recover(request: RecoverRequest): Promise<Recorded<RecoverAnswer>>;
   /** Reads one thing as last committed. */
   read(query: Query): Promise<QueryAnswer>;
   /** Reads a bounded part of a list as last committed. MUST NOT keep a snapshot open between pages. */
   page(query: PageQuery): Promise<PageAnswer>;
+  /**
+   * Waits for something to happen: resolves once a step was committed since `mark`, whoever made it. MUST notice a step
+   * of another process within 100 ms, and MUST resolve after `waitMs` at the latest. A null mark is answered at once.
+   */
+  watch(request: WatchRequest): Promise<WatchAnswer>;
   /** Finishes what was begun, then lets go of everything. Later verbs MUST reject with `store_closed`. */
   close(): Promise<void>;
 }
@@ -69,8 +86,18 @@ export interface ClaimedJob {
   readonly commitment: string;
   /** True when the caller chose the id. */
   readonly named: boolean;
-  /** Folded ids of the actor and whom it acts for. */
+  /** Folded ids of the actor, whom it acts for, and who submits. */
   readonly requesters: readonly string[];
+  /** Tenant and folded actor: whose requests are counted together. */
+  readonly actorKey: string;
+}
+
+/** Bounds of the queue of requests. */
+export interface QueueBounds {
+  readonly maxPending: number;
+  readonly maxPendingPerActor: number;
+  /** At most `limit` new requests of one actor in any interval of `windowMs`. */
+  readonly maxRequestsPerActor: { readonly limit: number; readonly windowMs: number };
 }
 
 /** What the gate concluded before it asked the store. */
@@ -81,10 +108,12 @@ export type Verdict =
       /** The id of the request, should one be opened. */
       readonly approvalId: string;
       readonly fingerprint: string;
+      readonly binding: ApprovalBinding;
       readonly requirements: readonly ApprovalRequirement[];
       readonly expiresInMs: number;
       readonly useWithinMs: number;
       readonly rejectionStandsMs: number;
+      readonly queue: QueueBounds;
       /** Why approval is asked for. */
       readonly reason: Reason;
     }
@@ -110,9 +139,13 @@ export interface ClaimRequest {
   readonly snapshot: string;
   /** `evaluate` decides, records and opens an approval, but claims nothing. */
   readonly intent: "dispatch" | "evaluate";
+  /** False: no request is opened but in place of one that no longer holds. A job without one is answered as it stands. */
+  readonly opens: boolean;
   readonly job: ClaimedJob;
   readonly dispatcher: string;
   readonly approvalKey: string;
+  /** The tags that the decision counts with beside the declared ones; null when they could not be had. */
+  readonly derivedTags: readonly string[] | null;
   readonly verdict: Verdict;
   readonly limits: readonly ClaimedLimit[];
   /** JSON text of the decision. */
@@ -145,7 +178,9 @@ export type ClaimAnswer =
     }
   | { readonly status: "id_reused" }
   /** Another policy is in force: adopt it (`read` it) and decide again. Nothing was done. */
-  | { readonly status: "policy_changed" };
+  | { readonly status: "policy_changed" }
+  /** Tags were derived for this content before that the decision did not count with: decide with these. Nothing was done. */
+  | { readonly status: "tags_known"; readonly derivedTags: readonly string[] };
 
 export interface SettleRequest {
   readonly now: number;
@@ -166,10 +201,30 @@ export type SettleAnswer = { readonly status: "settled" } | { readonly status: "
 /** Who votes. It comes from the host, never from an agent. */
 export interface Approver {
   readonly id: string;
+  /** The id folded. */
+  readonly key: string;
   readonly kind: "human" | "service";
   readonly roles: readonly string[];
   /** Tenants whose jobs this person may decide; null for all. */
   readonly tenants: readonly string[] | null;
+  readonly assurance: VoteAssurance;
+}
+
+/** A person's words, with the commitment that the log holds in their place. */
+export interface Note {
+  readonly text: string;
+  readonly salt: string;
+  readonly commitment: string;
+}
+
+/** What a gate decides of the job now. */
+export interface DecidedAnew {
+  readonly epoch: number;
+  readonly snapshot: string;
+  /** Null when approval is not what the policy asks for now. */
+  readonly fingerprint: string | null;
+  readonly derivedTags: readonly string[];
+  readonly binding: ApprovalBinding;
 }
 
 export interface VoteRequest {
@@ -177,25 +232,38 @@ export interface VoteRequest {
   readonly waitMs: number;
   readonly approvalId: string;
   readonly vote: "approve" | "reject";
+  /** `"approved"`: only a request that is approved already is voted on. */
+  readonly on: "open" | "approved";
   readonly approver: Approver;
-  readonly approverKey: string;
-  readonly note: { readonly text: string; readonly salt: string; readonly commitment: string } | null;
+  /** The view that was shown; null for a vote on whatever stands there. */
+  readonly view: string | null;
+  /** What the policy in force says of the job, for a vote that approves; null from one who cannot decide it. */
+  readonly decided: DecidedAnew | null;
+  readonly note: Note | null;
 }
 
+/** Why a vote does not count. */
+export type VoteRefusal =
+  | "unknown"
+  | "resolved"
+  | "expired"
+  | "view_mismatch"
+  | "not_approved"
+  | "not_rejected"
+  /** What was asked is no longer what the policy asks: decide the job again, which puts another request in its place. */
+  | "stale"
+  | "is_requester"
+  | "tenant_mismatch"
+  | "not_eligible"
+  | "view_required"
+  | "already_voted"
+  | "not_requester";
+
 export type VoteAnswer =
-  | { readonly status: "voted"; readonly approval: ApprovalRow; readonly votes: readonly VoteRow[] }
-  | {
-      readonly status:
-        | "unknown"
-        | "resolved"
-        | "expired"
-        | "policy_changed"
-        | "is_requester"
-        | "tenant_mismatch"
-        | "not_eligible"
-        | "already_voted";
-      readonly approval: ApprovalRow | null;
-    };
+  | { readonly status: "voted"; readonly approval: ApprovalRow }
+  | { readonly status: VoteRefusal; readonly approval: ApprovalRow | null }
+  /** Another policy is in force, or tags are known that were not counted with: look again and decide again. */
+  | { readonly status: "policy_changed" };
 
 /** A change of state that is neither claim, settle nor vote. */
 export type Change = { readonly now: number; readonly waitMs: number } & (
@@ -208,11 +276,45 @@ export type Change = { readonly now: number; readonly waitMs: number } & (
   | { readonly kind: "note"; readonly type: EventType; readonly facts: EventFacts }
   /** Asks, before a further attempt, whether the policy is still the one the claim was made under. */
   | { readonly kind: "retry"; readonly epoch: number; readonly event: SealedEvent }
+  /** Records what has lapsed: at most `limit` requests in one step. */
+  | { readonly kind: "expire"; readonly limit: number }
+  /** Takes a job that waits out of its request, and ends the request when no other waits for it. */
+  | {
+      readonly kind: "cancel";
+      readonly approvalId: string;
+      readonly tenantId: string;
+      readonly jobId: string;
+      readonly by: { readonly id: string; readonly key: string };
+      readonly note: Note | null;
+    }
+  /** Lets a rejection stand no longer. */
+  | {
+      readonly kind: "lift";
+      readonly approvalId: string;
+      readonly approver: Approver;
+      readonly note: Note | null;
+    }
 );
 
 export type ChangeAnswer =
-  | { readonly status: "done"; readonly active: PolicyHead | null }
-  | { readonly status: "policy_changed" };
+  | {
+      readonly status: "done";
+      readonly active: PolicyHead | null;
+      /** The request that was changed, where one was. */
+      readonly approval?: ApprovalRow;
+    }
+  | { readonly status: "policy_changed" }
+  | { readonly status: VoteRefusal; readonly approval: ApprovalRow | null };
+
+export interface WatchRequest {
+  /** The answer of the last call; null for the first. */
+  readonly mark: string | null;
+  readonly waitMs: number;
+}
+
+export interface WatchAnswer {
+  readonly mark: string;
+}
 
 export interface RecoverRequest {
   readonly now: number;
@@ -236,6 +338,13 @@ export type Query =
   | { readonly kind: "owners" }
   | { readonly kind: "job"; readonly id: string; readonly tenantId: string | null }
   | { readonly kind: "approval"; readonly id: string }
+  /** How these requests stand. Unknown ids are left out. At most 1,000 ids. */
+  | { readonly kind: "approval_rows"; readonly ids: readonly string[] }
+  /** Jobs that wait for a request, oldest first. */
+  | { readonly kind: "waiting"; readonly approvalId: string; readonly limit: number }
+  /** Jobs that wait for a request that ended because the policy asks for none any more. */
+  | { readonly kind: "released"; readonly limit: number }
+  | { readonly kind: "approval_stats"; readonly now: number; readonly since: number; readonly tenantId: string | null }
   | { readonly kind: "approval_of"; readonly jobId: string; readonly tenantId: string | null };
 
 export interface QueryAnswer {
@@ -246,6 +355,22 @@ export interface QueryAnswer {
   /** All jobs of that id: more than one when several tenants used it. */
   readonly jobs?: readonly StoredJob[];
   readonly approvals?: readonly StoredApproval[];
+  readonly rows?: readonly ApprovalRow[];
+  readonly stats?: ApprovalCounts;
+}
+
+/** What a store counts of its requests. */
+export interface ApprovalCounts {
+  /** Pending and not lapsed. */
+  readonly pending: number;
+  /** Since when the oldest of them stands in the queue. */
+  readonly oldest: number | null;
+  /** Approved, neither used nor lapsed. */
+  readonly approved: number;
+  /** Lapsed since the beginning of the window, recorded or not. */
+  readonly expired: number;
+  /** Milliseconds from queue to decision of those that votes decided in the window, the latest 10,000. */
+  readonly decisionMs: readonly number[];
 }
 
 /** A job with its private values. */
@@ -260,6 +385,8 @@ export interface StoredApproval {
   readonly row: ApprovalRow;
   readonly votes: readonly VoteRow[];
   readonly vault: ReadonlyMap<VaultKind, string>;
+  /** The request it took the place of. */
+  readonly before: ApprovalRow | null;
 }
 
 export type PageQuery = { readonly after: string | null /** 1 to 1,000. */; readonly limit: number } & (

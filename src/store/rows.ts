@@ -1,5 +1,5 @@
 import type { SealedEvent } from "../evidence/event.js";
-import type { ApprovalRequirement, ApprovalState, OutcomeStatus, Reason } from "../outcome.js";
+import type { ApprovalRequirement, ApprovalState, Assurance, Constraints, OutcomeStatus, Reason } from "../outcome.js";
 
 /** Which policy is in force for everybody on a store. */
 export interface PolicyHead {
@@ -34,6 +34,8 @@ export interface JobRow {
   readonly result: string | null;
   /** The job's salted commitment, as its events carry it. */
   readonly commitment: string;
+  /** Folded ids of who asked for this very job, and may withdraw it; null for one that never waited. */
+  readonly requesters: readonly string[] | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -44,35 +46,70 @@ export type JobEnd = Pick<JobRow, "status" | "reason" | "result">;
 /** Who holds the claim of a job, and how it stands. */
 export type JobHold = Pick<JobRow, "owner" | "status">;
 
+/** What an approver's identity rests on. */
+export type VoteAssurance = Assurance | "none";
+
 /** A vote, as recorded. */
 export interface VoteRow {
   readonly approvalId: string;
+  /** 1 for the first of its request. */
+  readonly number: number;
   readonly approverId: string;
-  /** The id trimmed, NFKC, lower case: what makes two votes one person's. */
+  /** The id folded: what makes two votes one person's. */
   readonly approverKey: string;
   readonly kind: "human" | "service";
   readonly roles: readonly string[];
+  readonly assurance: VoteAssurance;
   readonly vote: "approve" | "reject";
+  /** The view that the vote named, which was the request's; null where it named none. */
+  readonly view: string | null;
   readonly at: number;
+}
+
+/** Whether an approval holds for one policy snapshot, or for as long as the decision stays the same. */
+export type ApprovalBinding = "snapshot" | "decision";
+
+/** What of a request is fixed when it opens and stands in no other column, as JSON text in its row. */
+export interface ShownFacts {
+  readonly derivedTags: readonly string[];
+  readonly constraints: Constraints;
+  /** Digest of the annotations that are shown. */
+  readonly annotations: string;
+  /** The view of the request that this one takes the place of. */
+  readonly before: string | null;
 }
 
 /** An approval request, as recorded. */
 export interface ApprovalRow {
   readonly id: string;
-  /** What makes two submissions equal: digest of tenant, job hash and dispatcher. */
+  /** What makes two submissions equal: job hash, tenant and dispatcher. */
   readonly key: string;
   readonly tenantId: string;
+  /** The job that opened it, or the request it takes the place of. */
   readonly jobId: string;
   readonly traceId: string;
   readonly jobHash: string;
+  /** The salted commitment of that job. */
+  readonly commitment: string;
+  /** Tenant and folded actor: whose requests are counted together. */
+  readonly actorKey: string;
   readonly snapshot: string;
+  /** The epoch it was asked under: within one epoch no request takes the place of another unless its tags grew. */
+  readonly epoch: number;
+  readonly binding: ApprovalBinding;
   readonly fingerprint: string;
   readonly dispatcher: string;
   readonly state: ApprovalState;
   readonly requirements: readonly ApprovalRequirement[];
   /** Folded ids of all who asked: none of them may vote. */
   readonly requesters: readonly string[];
+  /** All tags that were ever derived for this content: none is forgotten when it is decided again. */
+  readonly derivedTags: readonly string[];
   readonly decision: string;
+  /** JSON text of {@link ShownFacts}. */
+  readonly shown: string;
+  /** When the first request in this place was opened. */
+  readonly queuedSince: number;
   readonly requestedAt: number;
   /** When a pending request lapses. */
   readonly expiresAt: number;
@@ -80,8 +117,14 @@ export interface ApprovalRow {
   readonly useWithinMs: number;
   /** How long a rejection stands against the same content, in milliseconds. */
   readonly rejectionStandsMs: number;
+  /** When the votes decided it. */
+  readonly decidedAt: number | null;
   readonly resolvedAt: number | null;
   readonly resolvedBy: string | null;
+  /** When a rejection was lifted before its time. */
+  readonly liftedAt: number | null;
+  readonly supersedes: string | null;
+  readonly supersededBy: string | null;
 }
 
 /** Kinds of private values: they stand outside the log, under salted commitments. */
@@ -129,10 +172,22 @@ export type Write =
       readonly except: { readonly tenantId: string; readonly id: string } | null;
       readonly reason: Reason;
       readonly at: number;
-    };
+    }
+  /** Lets every job that waits for one request wait for the one that takes its place. */
+  | { readonly to: "moved"; readonly from: string; readonly approvalId: string };
 
 /** What a pure judge answers: what to tell the caller, and what to write in the same transaction. */
 export interface Judgement<Answer> {
   readonly answer: Answer;
   readonly writes: readonly Write[];
+}
+
+/** An answer with the events that its step appended to the log, in order. */
+export type Recorded<Answer> = Answer & { readonly events: readonly SealedEvent[] };
+
+/** What a store answers once the writes of a judgement are durable. */
+export function recorded<Answer extends object>({ answer, writes }: Judgement<Answer>): Recorded<Answer> {
+  const events: SealedEvent[] = [];
+  for (const write of writes) if (write.to === "events") events.push(write.event);
+  return { ...answer, events };
 }

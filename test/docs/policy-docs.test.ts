@@ -9,7 +9,7 @@ import { loadPolicy } from "../../src/load-policy.js";
 import { compileCondition } from "../../src/policy/condition.js";
 import { compileTopics } from "../../src/policy/match.js";
 import { compilePolicy, type Policy } from "../../src/policy/policy.js";
-import { isEligible } from "../../src/store/approval-state.js";
+import { counts, isEligible } from "../../src/store/approval-state.js";
 import { jobWith } from "../policy/condition-job.js";
 
 const DOCS = readFileSync("docs/policy.md", "utf8");
@@ -344,12 +344,14 @@ describe("docs/policy.md as a reference", () => {
       const decision = compilePolicy({ document: { version: "v1", rules } }).decide({ topic: "a" });
       expect([key, constrain(decision, {}, 900).ok]).toEqual([key, codesIn(enforced).includes(bare(key))]);
     }
-    const voter = { kind: "human", roles: [] } as const;
+    const voter = { kind: "human", roles: [], assurance: "host", view: null } as const;
     const requirement = { ruleId: "a", quorum: 1, kinds: ["human"], allowSelf: false, confirmView: false } as const;
     expect(isEligible(requirement, voter)).toBe(true);
     expect(isEligible({ ...requirement, assurance: "host" }, voter)).toBe(true);
-    expect(isEligible({ ...requirement, confirmView: true }, voter)).toBe(false);
+    expect(counts({ ...requirement, confirmView: true }, voter)).toBe(false);
+    expect(counts({ ...requirement, confirmView: true }, { ...voter, view: "shown" })).toBe(true);
     expect(isEligible({ ...requirement, assurance: "token" }, voter)).toBe(false);
+    expect(isEligible({ ...requirement, assurance: "token" }, { ...voter, assurance: "token" })).toBe(true);
   });
 
   test("its explanation is that of the first policy, and its schema the one that is published", () => {

@@ -48,10 +48,11 @@ describe.each(STORES)("approvals, %s", (_name, openStore) => {
     expect(approved.state).toBe("approved");
     expect(approved.votes).toEqual([
       {
-        approver: { id: "ann@example.com", kind: "human", roles: ["oncall"] },
+        approver: { id: "ann@example.com", kind: "human", roles: ["oncall"], assurance: "host" },
         vote: "approve",
         at: clock.now(),
         note: "approved after policy review",
+        confirmed: false,
       },
     ]);
     expect(ran).toEqual([]);
@@ -182,7 +183,8 @@ describe.each(STORES)("approvals, %s", (_name, openStore) => {
     expect(again.approval?.id).not.toBe(held.approval?.id);
     await gate.approvals.approve({ jobId: "j" }, { by: ann });
     clock.advance(900_000);
-    expectOutcome(await gate.resume("j"), { status: "PENDING_APPROVAL", dispatched: false });
+    expectOutcome(await gate.resume("j"), { status: "DENIED", code: "approval_expired", dispatched: false });
+    expectOutcome(await gate.evaluateAndDispatch({ id: "j", topic: "a" }), { status: "PENDING_APPROVAL" });
   });
 
   test("after a change of policy the old approval opens nothing: a fresh request is asked, or the job is refused", async () => {
@@ -197,7 +199,7 @@ describe.each(STORES)("approvals, %s", (_name, openStore) => {
     expect(again.approval?.id).not.toBe(held.approval?.id);
     expect((await gate.approvals.get(held.approval?.id ?? ""))?.state).toBe("superseded");
     await gate.reload(DENY_ALL);
-    expect(await codeOf(gate.approvals.approve({ jobId: "j" }, { by: ann }))).toBe("approval_policy_changed");
+    expect(await codeOf(gate.approvals.approve({ jobId: "j" }, { by: ann }))).toBe("approval_superseded");
     expect((await gate.approvals.get({ jobId: "j" }))?.state).toBe("superseded");
     expectOutcome(await gate.resume("j"), { status: "DENIED", code: "rule_matched", dispatched: false });
     await gate.reload(ALLOW_ALL);

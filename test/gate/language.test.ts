@@ -104,15 +104,21 @@ describe.each(STORES)("a policy with conditions, %s", (_name, openStore) => {
     }
   });
 
-  test("a vote that would have to be confirmed or proved counts for nobody yet: the request stays open", async () => {
-    for (const needed of ["confirm_view: true", "assurance: token"]) {
+  test("a vote that would have to be confirmed or proved counts only when it is", async () => {
+    for (const [needed, code] of [
+      ["confirm_view: true", "approver_view_required"],
+      ["assurance: token", "approver_not_eligible"],
+    ] as const) {
       const policy = rules(
         `- { id: a, match: { topics: ["**"] }, decision: require_approval, approval: { ${needed} } }`,
       );
       const gate = await open({ policy, store: await openStore(), dispatch: () => "done" });
       await gate.evaluateAndDispatch({ id: "s", topic: "a" });
+      const { view = "" } = (await gate.approvals.get({ jobId: "s" })) ?? {};
       const vote = gate.approvals.approve({ jobId: "s" }, { by: { id: "ann", roles: [] } });
-      expect(await codeOf(vote)).toBe("approver_not_eligible");
+      expect(await codeOf(vote)).toBe(code);
+      const proved = await gate.approvals.approve({ jobId: "s" }, { by: { id: "ann", assurance: "token" }, view });
+      expect(proved.state).toBe("approved");
     }
   });
 
@@ -188,7 +194,9 @@ rules: [{ id: all, match: { topics: ["**"] }, decision: allow }]
       expectOutcome(await gate.resume("j"), { status: "DENIED", code: code as "tags_refused" });
       await gate.reload(first);
       // The approval that was given before does not come back with the policy.
-      expectOutcome(await gate.resume("j"), { status: "PENDING_APPROVAL" });
+      expectOutcome(await gate.evaluateAndDispatch({ id: "j", topic: "a", riskTags: ["stray"] }), {
+        status: "PENDING_APPROVAL",
+      });
     }
   });
 
@@ -249,13 +257,13 @@ describe("policies and gates", () => {
     expectOutcome(await second.evaluateAndDispatch({ topic: "a.b", payload: { n: 2 } }), { status: "DENIED" });
   });
 
-  test("a policy with `queue` does not come into force: nothing here keeps that bound yet", async () => {
+  test("a policy with `queue` comes into force, and its bound is kept", async () => {
     const policy = {
-      yaml: 'version: v1\nqueue: { max_pending: 1 }\nrules: [{ id: a, match: { topics: ["**"] }, decision: allow }]\n',
+      yaml: 'version: v1\nqueue: { max_pending: 1 }\nrules: [{ id: a, match: { topics: ["**"] }, decision: require_approval }]\n',
     };
-    const refusal = await open({ policy, store: createMemoryStore() }).catch((error: unknown) => error);
-    expect(refusal).toBeInstanceOf(PolicyError);
-    expect((refusal as PolicyError).issues).toMatchObject([{ code: "queue_unenforced", path: "/queue" }]);
+    const gate = await open({ policy, store: createMemoryStore(), dispatch: () => "ran" });
+    expectOutcome(await gate.evaluateAndDispatch({ topic: "a" }), { status: "PENDING_APPROVAL" });
+    expectOutcome(await gate.evaluateAndDispatch({ topic: "b" }), { status: "DENIED", code: "approval_queue_full" });
   });
 
   test("gate.explain tells what gate.decide decides, under the gate's own way with declared tags", async () => {

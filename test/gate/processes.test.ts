@@ -64,8 +64,9 @@ describe("two processes that race to resume one approval", () => {
 
   test(`dispatch it once, in each of ${ROUNDS} rounds`, { timeout: 120_000 }, async () => {
     const store = join(freshFolder(), "gate.db");
-    const gate = await open({ policy: ASK_ALL, store, dispatch: () => "never here" });
-    const racers = [start("racer", store, ASK_ALL.yaml), start("racer", store, ASK_ALL.yaml)];
+    const asking = { yaml: `${ASK_ALL.yaml}queue: { max_requests_per_actor: { limit: 1000, window_sec: 1 } }\n` };
+    const gate = await open({ policy: asking, store, dispatch: () => "never here" });
+    const racers = [start("racer", store, asking.yaml), start("racer", store, asking.yaml)];
     const { ran } = await race(racers, ROUNDS, async (round) => {
       const id = `j-${round}`;
       await gate.evaluateAndDispatch({ id, topic: "job.a", payload: round });

@@ -155,11 +155,14 @@ test(
 
 const vote: fc.Arbitrary<VoteRow> = fc.record({
   approvalId: fc.constant("a"),
+  number: fc.constant(1),
   approverId: fc.constantFrom("ann", "bob", "cy"),
   approverKey: fc.constantFrom("ann", "bob", "cy"),
   kind: fc.constantFrom("human", "service"),
   roles: fc.subarray(["finance", "ops"]),
+  assurance: fc.constantFrom("none", "host", "token"),
   vote: fc.constantFrom("approve", "approve", "reject"),
+  view: fc.constantFrom(null, "shown"),
   at: fc.constant(0),
 });
 

@@ -89,7 +89,7 @@ describe("a path that cannot hold a gate's database", () => {
     const before = digestOf(path);
     const error = await errorOf(path);
     expect(error.code).toBe("store_newer");
-    expect(error.message).toBe(`the database has schema 99, and this version of dispatch-gate knows 1: \`${path}\``);
+    expect(error.message).toBe(`the database has schema 99, and this version of dispatch-gate knows 2: \`${path}\``);
     expect(digestOf(path)).toBe(before);
   });
 

@@ -114,4 +114,61 @@ export const MIGRATIONS: readonly string[] = [
   WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM events)
   BEGIN SELECT RAISE(ABORT, 'events are appended in sequence'); END;
   `,
+  `
+  ALTER TABLE jobs ADD COLUMN requesters TEXT;
+
+  ALTER TABLE approvals ADD COLUMN commitment TEXT NOT NULL DEFAULT '';
+  ALTER TABLE approvals ADD COLUMN actor_key TEXT NOT NULL DEFAULT '';
+  ALTER TABLE approvals ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE approvals ADD COLUMN binding TEXT NOT NULL DEFAULT 'snapshot';
+  ALTER TABLE approvals ADD COLUMN derived_tags TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE approvals ADD COLUMN shown TEXT NOT NULL
+    DEFAULT '{"derivedTags":[],"constraints":{},"annotations":"","before":null}';
+  ALTER TABLE approvals ADD COLUMN queued_since INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE approvals ADD COLUMN decided_at INTEGER;
+  ALTER TABLE approvals ADD COLUMN lifted_at INTEGER;
+  ALTER TABLE approvals ADD COLUMN supersedes TEXT;
+  ALTER TABLE approvals ADD COLUMN superseded_by TEXT;
+  UPDATE approvals SET
+    queued_since = requested_at,
+    decided_at = CASE WHEN state IN ('approved', 'rejected', 'consumed') THEN resolved_at END,
+    commitment = coalesce((SELECT j.commitment FROM jobs j WHERE j.id = job_id AND j.tenant_id = approvals.tenant_id), '');
+  UPDATE jobs SET requesters = (SELECT a.requesters FROM approvals a WHERE a.id = approval_id)
+  WHERE approval_id IS NOT NULL AND status IN ('PENDING_APPROVAL', 'THROTTLED');
+
+  -- The queue in its order, and what lapses, is counted, or is left waiting in it.
+  CREATE INDEX approvals_by_place ON approvals (queued_since, id);
+  CREATE INDEX approvals_pending ON approvals (actor_key, expires_at) WHERE state = 'pending';
+  CREATE INDEX approvals_approved ON approvals (decided_at) WHERE state = 'approved';
+  CREATE INDEX approvals_by_actor ON approvals (actor_key, requested_at) WHERE supersedes IS NULL;
+  CREATE INDEX approvals_by_decision ON approvals (decided_at) WHERE decided_at IS NOT NULL;
+  CREATE INDEX approvals_ended ON approvals (resolved_at) WHERE state = 'expired';
+  CREATE INDEX jobs_waiting ON jobs (approval_id, created_at)
+    WHERE approval_id IS NOT NULL AND status IN ('PENDING_APPROVAL', 'THROTTLED');
+
+  -- One person may approve and, later, reject: votes are counted, not named, and none takes the place of another.
+  ALTER TABLE votes RENAME TO votes_before;
+  CREATE TABLE votes (
+    approval_id   TEXT NOT NULL,
+    number        INTEGER NOT NULL,
+    approver_key  TEXT NOT NULL,
+    approver_id   TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    roles         TEXT NOT NULL,
+    assurance     TEXT NOT NULL,
+    vote          TEXT NOT NULL,
+    view          TEXT,
+    at            INTEGER NOT NULL,
+    PRIMARY KEY (approval_id, number)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO votes (approval_id, number, approver_key, approver_id, kind, roles, assurance, vote, view, at)
+  SELECT approval_id, row_number() OVER (PARTITION BY approval_id ORDER BY at, approver_key),
+    approver_key, approver_id, kind, roles, 'host', vote, NULL, at
+  FROM votes_before;
+  UPDATE vault SET kind = (
+    SELECT 'note:' || v.approval_id || ':' || v.number FROM votes v
+    WHERE vault.kind = 'note:' || v.approval_id || ':' || v.approver_key)
+  WHERE EXISTS (SELECT 1 FROM votes v WHERE vault.kind = 'note:' || v.approval_id || ':' || v.approver_key);
+  DROP TABLE votes_before;
+  `,
 ];

@@ -43,6 +43,7 @@ export function jobOf(row: Row): JobRow {
     constraints: row.constraints as string | null,
     result: row.result as string | null,
     commitment: row.commitment as string,
+    requesters: row.requesters === null ? null : (JSON.parse(row.requesters as string) as string[]),
     createdAt: row.created_at as number,
     updatedAt: row.updated_at as number,
   };
@@ -60,30 +61,44 @@ export function approvalOf(row: Row): ApprovalRow {
     jobId: row.job_id as string,
     traceId: row.trace_id as string,
     jobHash: row.job_hash as string,
+    commitment: row.commitment as string,
+    actorKey: row.actor_key as string,
     snapshot: row.snapshot as string,
+    epoch: row.epoch as number,
+    binding: row.binding as ApprovalRow["binding"],
     fingerprint: row.fingerprint as string,
     dispatcher: row.dispatcher as string,
     state: row.state as ApprovalState,
     requirements: JSON.parse(row.requirements as string) as ApprovalRow["requirements"],
     requesters: JSON.parse(row.requesters as string) as string[],
+    derivedTags: JSON.parse(row.derived_tags as string) as string[],
     decision: row.decision as string,
+    shown: row.shown as string,
+    queuedSince: row.queued_since as number,
     requestedAt: row.requested_at as number,
     expiresAt: row.expires_at as number,
     useWithinMs: row.use_within_ms as number,
     rejectionStandsMs: row.rejection_stands_ms as number,
+    decidedAt: row.decided_at as number | null,
     resolvedAt: row.resolved_at as number | null,
     resolvedBy: row.resolved_by as string | null,
+    liftedAt: row.lifted_at as number | null,
+    supersedes: row.supersedes as string | null,
+    supersededBy: row.superseded_by as string | null,
   };
 }
 
 export function voteOf(row: Row): VoteRow {
   return {
     approvalId: row.approval_id as string,
+    number: row.number as number,
     approverId: row.approver_id as string,
     approverKey: row.approver_key as string,
     kind: row.kind as VoteRow["kind"],
     roles: JSON.parse(row.roles as string) as string[],
+    assurance: row.assurance as VoteRow["assurance"],
     vote: row.vote as VoteRow["vote"],
+    view: row.view as string | null,
     at: row.at as number,
   };
 }

@@ -1,11 +1,15 @@
 import { StoreError } from "../../errors.js";
-import { judgeChange } from "../judge-change.js";
+import { isOpen } from "../approval-state.js";
+import { looksAtQueue, type QueueView } from "../claim-step.js";
+import { type ChangeView, judgeChange } from "../judge-change.js";
 import { judgeClaim } from "../judge-claim.js";
 import { judgeRecover } from "../judge-recover.js";
 import { judgeSettle } from "../judge-settle.js";
 import { judgeVote } from "../judge-vote.js";
-import { cursorOf, jobKeyOf, nextOf } from "../paging.js";
+import { cursorOf, jobKeyOf, nextOf, placeOf } from "../paging.js";
 import {
+  type Change,
+  type ClaimRequest,
   defineStore,
   type PageAnswer,
   type PageQuery,
@@ -15,11 +19,12 @@ import {
   type StoredApproval,
   type StoredJob,
 } from "../port.js";
-import type { ApprovalRow, JobRow, Judgement } from "../rows.js";
+import { type ApprovalRow, type JobRow, type Judgement, type Recorded, recorded } from "../rows.js";
 import { shareCommits } from "./commits.js";
 import { storeErrorOf } from "./driver.js";
 import { openConnection, untilFree } from "./open.js";
 import { prepareTables } from "./tables.js";
+import { watchFile } from "./watch.js";
 
 /** How long a read may wait for such a moment, in milliseconds. */
 const READ_WAIT_MS = 2_000;
@@ -49,12 +54,14 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
   const commits = shareCommits(connection, path, { group: options.groupCommit ?? true });
 
   /** Loads, judges and applies in one transaction: no two stores can differ in what a judge answers. */
-  const transact = <T>(judge: () => Judgement<T>, waitMs: number): Promise<T> =>
+  const transact = <T extends object>(judge: () => Judgement<T>, waitMs: number): Promise<Recorded<T>> =>
     commits.run(() => {
-      const { answer, writes } = judge();
-      for (const write of writes) tables.apply(write);
-      return answer;
+      const judgement = judge();
+      for (const write of judgement.writes) tables.apply(write);
+      return recorded(judgement);
     }, waitMs);
+
+  const watch = watchFile(connection, commits, path);
 
   const reading = async <T>(read: () => T): Promise<T> => {
     commits.check();
@@ -76,7 +83,31 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     row,
     votes: tables.votes(row.id),
     vault: tables.vault(row.tenantId, row.jobId),
+    before: row.supersedes === null ? null : tables.approval(row.supersedes),
   });
+
+  const queueOf = ({ job, verdict, now }: ClaimRequest, loggedAt: number): QueueView | null => {
+    if (verdict.kind !== "approve") return null;
+    const at = Math.max(now, loggedAt);
+    const { limit, windowMs } = verdict.queue.maxRequestsPerActor;
+    return tables.queue(job.actorKey, at - windowMs, limit, at);
+  };
+
+  const changeView = (change: Change): ChangeView => {
+    const { kind } = change;
+    const about = kind === "cancel" || kind === "lift" ? change.approvalId : null;
+    const policy = kind === "activate" ? tables.activePolicy() : null;
+    const loggedAt = about !== null || kind === "expire" ? tables.head().at : 0;
+    return {
+      active: kind === "activate" ? policy : tables.policyHead(),
+      document: policy?.document ?? null,
+      loggedAt,
+      approval: about === null ? null : tables.approval(about),
+      job: kind === "cancel" ? tables.job(change.tenantId, change.jobId) : null,
+      waiting: kind === "cancel" ? tables.waiting(change.approvalId, 2) : [],
+      lapsed: kind === "expire" ? tables.lapsed(Math.max(change.now, loggedAt), change.limit) : [],
+    };
+  };
 
   const jobsNamed = (id: string, tenantId: string | null): readonly JobRow[] => {
     if (tenantId === null) return tables.jobsOfId(id);
@@ -97,6 +128,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
         // One that is resolved matters only where another would be asked for: a rejection may stand.
         const resolved = open === null && request.verdict.kind === "approve";
         const approval = resolved ? tables.latestApproval(request.approvalKey) : open;
+        const loggedAt = approval === null ? 0 : tables.head().at;
         const view = {
           active,
           job,
@@ -104,6 +136,9 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
           output: job === null ? null : tables.output(tenantId, id),
           approval,
           approvalJob: approval === null ? null : tables.job(approval.tenantId, approval.jobId),
+          votes: isOpen(approval) ? tables.votes(approval.id) : [],
+          loggedAt,
+          queue: looksAtQueue(request, { approval, loggedAt }) ? queueOf(request, loggedAt) : null,
           places: request.limits.map(({ bucket, limit, windowMs }) =>
             tables.nthLatest(bucket, request.now - windowMs, limit),
           ),
@@ -119,13 +154,14 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
         () =>
           judgeVote(request, {
             active: tables.policyHead(),
+            loggedAt: tables.head().at,
             approval: tables.approval(request.approvalId),
             votes: tables.votes(request.approvalId),
           }),
         request.waitMs,
       ),
 
-    change: (change) => transact(() => judgeChange(change, tables.policyHead()), change.waitMs),
+    change: (change) => transact(() => judgeChange(change, changeView(change)), change.waitMs),
 
     recover: (request) =>
       transact(() => judgeRecover(request, { owners: tables.owners(), running: tables.runningJobs() }), request.waitMs),
@@ -151,6 +187,14 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
             const ids = jobsNamed(query.jobId, query.tenantId).flatMap(({ approvalId }) => approvalId ?? []);
             return { approvals: ids.flatMap((id) => tables.approval(id) ?? []).map(storedApproval) };
           }
+          case "approval_rows":
+            return { rows: tables.approvalsNamed(query.ids) };
+          case "waiting":
+            return { jobs: tables.waiting(query.approvalId, query.limit).map(storedJob) };
+          case "released":
+            return { jobs: tables.released(query.limit).map(storedJob) };
+          case "approval_stats":
+            return { stats: tables.approvalCounts(query.now, query.since, query.tenantId) };
         }
       }),
 
@@ -173,12 +217,15 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
           }
           case "approvals": {
             const rows = tables.approvalsAfter(after, query.tenantId, query.states, limit);
-            return { approvals: rows.map(storedApproval), next: nextOf(rows, limit, ({ id }) => id) };
+            return { approvals: rows.map(storedApproval), next: nextOf(rows, limit, placeOf) };
           }
         }
       }),
 
+    watch: (request) => watch.wait(request),
+
     close: async () => {
+      watch.end();
       await commits.end();
       try {
         connection.close();

@@ -1,5 +1,7 @@
 import type { ApprovalState } from "../../outcome.js";
-import type { LoggedEvent } from "../port.js";
+import type { QueueView } from "../claim-step.js";
+import { readPlace } from "../paging.js";
+import type { ApprovalCounts, LoggedEvent } from "../port.js";
 import type {
   ActivePolicy,
   ApprovalRow,
@@ -45,6 +47,16 @@ export interface Tables {
     states: readonly ApprovalState[],
     limit: number,
   ) => readonly ApprovalRow[];
+  readonly approvalsNamed: (ids: readonly string[]) => readonly ApprovalRow[];
+  /** Open requests whose time is over. */
+  readonly lapsed: (now: number, limit: number) => readonly ApprovalRow[];
+  /** How full the queue is; `limit` is the actor's own within the window that began at `since`. */
+  readonly queue: (actorKey: string, since: number, limit: number, now: number) => QueueView;
+  readonly approvalCounts: (now: number, since: number, tenant: string | null) => ApprovalCounts;
+  /** Jobs that wait for a request, oldest first. */
+  readonly waiting: (approvalId: string, limit: number) => readonly JobRow[];
+  /** Jobs that wait for a request that ended with none in its place. */
+  readonly released: (limit: number) => readonly JobRow[];
   readonly votes: (approvalId: string) => readonly VoteRow[];
   readonly vault: (tenantId: string, jobId: string) => ReadonlyMap<VaultKind, string>;
   readonly output: (tenantId: string, jobId: string) => string | null;
@@ -57,9 +69,10 @@ export interface Tables {
 }
 
 const JOB_COLUMNS =
-  "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, constraints, result, commitment, created_at, updated_at";
+  "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, constraints, result, commitment, requesters, created_at, updated_at";
 const APPROVAL_COLUMNS =
-  "id, key, tenant_id, job_id, trace_id, job_hash, snapshot, fingerprint, dispatcher, state, requirements, requesters, decision, requested_at, expires_at, use_within_ms, rejection_stands_ms, resolved_at, resolved_by";
+  "id, key, tenant_id, job_id, trace_id, job_hash, commitment, actor_key, snapshot, epoch, binding, fingerprint, dispatcher, state, requirements, requesters, derived_tags, decision, shown, queued_since, requested_at, expires_at, use_within_ms, rejection_stands_ms, decided_at, resolved_at, resolved_by, lifted_at, supersedes, superseded_by";
+const VOTE_COLUMNS = "approval_id, number, approver_key, approver_id, kind, roles, assurance, vote, view, at";
 const EVENT_COLUMNS = "seq, at, type, trace_id, approval_id, bytes";
 
 const marks = (columns: string): string =>
@@ -105,22 +118,65 @@ export function prepareTables(connection: Connection): Tables {
     `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE key = ? ORDER BY requested_at DESC, id DESC LIMIT 1`,
   );
   const approvalsAfter = sql(
-    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE id > @after AND (@tenant IS NULL OR tenant_id = @tenant)
-     AND state IN (SELECT value FROM json_each(@states)) ORDER BY id LIMIT @limit`,
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE (queued_since, id) > (@since, @id)
+     AND (@tenant IS NULL OR tenant_id = @tenant)
+     AND state IN (SELECT value FROM json_each(@states)) ORDER BY queued_since, id LIMIT @limit`,
   );
-  const votes = sql(
-    "SELECT approval_id, approver_id, approver_key, kind, roles, vote, at FROM votes WHERE approval_id = ? ORDER BY at, approver_key",
+  const approvalsNamed = sql(
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE id IN (SELECT value FROM json_each(?)) ORDER BY queued_since, id`,
   );
+  const lapsedPending = sql(
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE state = 'pending' AND expires_at <= ? LIMIT ?`,
+  );
+  const lapsedApproved = sql(
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE state = 'approved' AND decided_at + use_within_ms <= ? LIMIT ?`,
+  );
+  const queue = sql(
+    `SELECT count(*) AS pending, coalesce(sum(actor_key = @actor), 0) AS of_actor,
+       (SELECT requested_at FROM approvals
+        WHERE actor_key = @actor AND supersedes IS NULL AND requested_at > @since
+        ORDER BY requested_at DESC LIMIT 1 OFFSET @skip) AS nth
+     FROM approvals WHERE state = 'pending' AND expires_at > @now`,
+  );
+  const openCounts = sql(
+    `SELECT coalesce(sum(state = 'pending' AND expires_at > @now), 0) AS pending,
+       min(iif(state = 'pending' AND expires_at > @now, queued_since, NULL)) AS oldest,
+       coalesce(sum(state = 'approved' AND decided_at + use_within_ms > @now), 0) AS approved,
+       coalesce(sum(iif(state = 'pending', expires_at, decided_at + use_within_ms) BETWEEN @since AND @now), 0) AS lapsed
+     FROM approvals WHERE state IN ('pending', 'approved') AND (@tenant IS NULL OR tenant_id = @tenant)`,
+  );
+  const expiredSince = sql(
+    `SELECT count(*) AS n FROM approvals
+     WHERE state = 'expired' AND resolved_at >= @since AND (@tenant IS NULL OR tenant_id = @tenant)`,
+  );
+  const decisionTimes = sql(
+    `SELECT decided_at - queued_since AS ms FROM approvals
+     WHERE decided_at >= @since AND (@tenant IS NULL OR tenant_id = @tenant) ORDER BY decided_at DESC LIMIT 10000`,
+  );
+  const waiting = sql(
+    `SELECT ${JOB_COLUMNS} FROM jobs
+     WHERE approval_id = ? AND status IN ('PENDING_APPROVAL', 'THROTTLED') ORDER BY created_at, id LIMIT ?`,
+  );
+  const released = sql(
+    `SELECT ${JOB_COLUMNS} FROM jobs WHERE approval_id IS NOT NULL AND status IN ('PENDING_APPROVAL', 'THROTTLED')
+     AND EXISTS (SELECT 1 FROM approvals a WHERE a.id = jobs.approval_id AND a.state = 'superseded' AND a.superseded_by IS NULL)
+     ORDER BY created_at, id LIMIT ?`,
+  );
+  const votes = sql(`SELECT ${VOTE_COLUMNS} FROM votes WHERE approval_id = ? ORDER BY number`);
   const vault = sql("SELECT kind, value FROM vault WHERE job_id = ? AND tenant_id = ?");
   const output = sql("SELECT value FROM vault WHERE job_id = ? AND tenant_id = ? AND kind = 'output'");
   const nthLatest = sql("SELECT at FROM limits WHERE bucket = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?");
   const eventsAfter = sql(`SELECT ${EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
   const timelineAfter = sql(
-    `SELECT ${EVENT_COLUMNS} FROM events WHERE seq IN (
+    `WITH RECURSIVE joined (id) AS (
+       SELECT approval_id FROM events WHERE trace_id = @trace AND approval_id IS NOT NULL
+       UNION
+       SELECT a.superseded_by FROM approvals a JOIN joined ON a.id = joined.id WHERE a.superseded_by IS NOT NULL
+     )
+     SELECT ${EVENT_COLUMNS} FROM events WHERE seq IN (
        SELECT seq FROM events WHERE trace_id = @trace
        UNION
-       SELECT seq FROM events WHERE approval_id IN
-         (SELECT approval_id FROM events WHERE trace_id = @trace AND approval_id IS NOT NULL)
+       SELECT seq FROM events WHERE approval_id IN (SELECT id FROM joined)
      ) AND seq > @after ORDER BY seq LIMIT @limit`,
   );
 
@@ -138,9 +194,7 @@ export function prepareTables(connection: Connection): Tables {
     `INSERT INTO approvals (${APPROVAL_COLUMNS}) VALUES (${marks(APPROVAL_COLUMNS)})
      ON CONFLICT (id) DO UPDATE SET ${replace(APPROVAL_COLUMNS, ["id"])}`,
   );
-  const putVote = sql(
-    "INSERT INTO votes (approval_id, approver_key, approver_id, kind, roles, vote, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-  );
+  const putVote = sql(`INSERT INTO votes (${VOTE_COLUMNS}) VALUES (${marks(VOTE_COLUMNS)})`);
   const putVault = sql(
     `INSERT INTO vault (job_id, tenant_id, kind, salt, value) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (job_id, tenant_id, kind) DO UPDATE SET salt = excluded.salt, value = excluded.value`,
@@ -156,6 +210,10 @@ export function prepareTables(connection: Connection): Tables {
   const endWaiting = sql(
     `UPDATE jobs SET status = 'DENIED', reason = ?, updated_at = ?
      WHERE approval_id = ? AND status IN ('PENDING_APPROVAL', 'THROTTLED') AND NOT (id IS ? AND tenant_id IS ?)`,
+  );
+
+  const moveWaiting = sql(
+    "UPDATE jobs SET approval_id = ? WHERE approval_id = ? AND status IN ('PENDING_APPROVAL', 'THROTTLED')",
   );
 
   const apply = (write: Write): void => {
@@ -182,6 +240,7 @@ export function prepareTables(connection: Connection): Tables {
           row.constraints,
           row.result,
           row.commitment,
+          row.requesters === null ? null : JSON.stringify(row.requesters),
           row.createdAt,
           row.updatedAt,
         );
@@ -201,25 +260,47 @@ export function prepareTables(connection: Connection): Tables {
           row.jobId,
           row.traceId,
           row.jobHash,
+          row.commitment,
+          row.actorKey,
           row.snapshot,
+          row.epoch,
+          row.binding,
           row.fingerprint,
           row.dispatcher,
           row.state,
           JSON.stringify(row.requirements),
           JSON.stringify(row.requesters),
+          JSON.stringify(row.derivedTags),
           row.decision,
+          row.shown,
+          row.queuedSince,
           row.requestedAt,
           row.expiresAt,
           row.useWithinMs,
           row.rejectionStandsMs,
+          row.decidedAt,
           row.resolvedAt,
           row.resolvedBy,
+          row.liftedAt,
+          row.supersedes,
+          row.supersededBy,
         );
         return;
       }
       case "votes": {
-        const { approvalId, approverKey, approverId, kind, roles, vote, at } = write.row;
-        putVote.run(approvalId, approverKey, approverId, kind, JSON.stringify(roles), vote, at);
+        const { approvalId, number, approverKey, approverId, kind, roles, assurance, vote, view, at } = write.row;
+        putVote.run(
+          approvalId,
+          number,
+          approverKey,
+          approverId,
+          kind,
+          JSON.stringify(roles),
+          assurance,
+          vote,
+          view,
+          at,
+        );
         return;
       }
       case "vault": {
@@ -250,6 +331,10 @@ export function prepareTables(connection: Connection): Tables {
         endWaiting.run(JSON.stringify(reason), at, approvalId, except?.id ?? null, except?.tenantId ?? null);
         return;
       }
+      case "moved": {
+        moveWaiting.run(write.approvalId, write.from);
+        return;
+      }
     }
   };
 
@@ -276,8 +361,33 @@ export function prepareTables(connection: Connection): Tables {
     },
     openApproval: (key) => one(openApproval.get(key), approvalOf),
     latestApproval: (key) => one(latestApproval.get(key), approvalOf),
-    approvalsAfter: (after, tenant, states, limit) =>
-      approvalsAfter.all({ after, tenant, states: JSON.stringify(states), limit }).map(approvalOf),
+    approvalsAfter: (after, tenant, states, limit) => {
+      const { queuedSince: since, id } = readPlace(after);
+      return approvalsAfter.all({ since, id, tenant, states: JSON.stringify(states), limit }).map(approvalOf);
+    },
+    approvalsNamed: (ids) => approvalsNamed.all(JSON.stringify(ids)).map(approvalOf),
+    lapsed: (now, limit) =>
+      [...lapsedPending.all(now, limit), ...lapsedApproved.all(now, limit)].slice(0, limit).map(approvalOf),
+    queue: (actor, since, limit, now) => {
+      const row = queue.get({ actor, since, skip: Math.max(0, limit - 1), now });
+      return {
+        pending: Number(row?.pending ?? 0),
+        pendingOfActor: Number(row?.of_actor ?? 0),
+        nthRequestAt: (row?.nth as number | null | undefined) ?? null,
+      };
+    },
+    approvalCounts: (now, since, tenant) => {
+      const row = openCounts.get({ now, since, tenant });
+      return {
+        pending: Number(row?.pending ?? 0),
+        oldest: (row?.oldest as number | null | undefined) ?? null,
+        approved: Number(row?.approved ?? 0),
+        expired: Number(row?.lapsed ?? 0) + Number(expiredSince.get({ since, tenant })?.n ?? 0),
+        decisionMs: decisionTimes.all({ since, tenant }).map(({ ms }) => ms as number),
+      };
+    },
+    waiting: (approvalId, limit) => waiting.all(approvalId, limit).map(jobOf),
+    released: (limit) => released.all(limit).map(jobOf),
     votes: (approvalId) => votes.all(approvalId).map(voteOf),
     vault: (tenantId, jobId) =>
       new Map(vault.all(jobId, tenantId).map((row) => [row.kind as VaultKind, row.value as string])),

@@ -1,0 +1,58 @@
+import type { Outcome } from "../outcome.js";
+import type { JobRow } from "../store/rows.js";
+import type { Core } from "./core.js";
+import { resume } from "./resume.js";
+
+/** How a drain runs what is approved. */
+export interface DrainOptions {
+  /** No further job begins once it is aborted; those that run are told. */
+  readonly signal?: AbortSignal;
+  /** Jobs that run at the same time, 1 to 256. Default 1: one after the other, in the order of the queue. */
+  readonly concurrency?: number;
+  /** At most this many jobs, an integer of 1 or more. Default: all. */
+  readonly limit?: number;
+}
+
+/**
+ * Runs, in the order of the queue, every job that holds an approval and whose dispatcher this process has; then those that
+ * waited for a request which ended because the policy asks for none any more.
+ */
+export async function drain(core: Core, options: DrainOptions): Promise<readonly Outcome[]> {
+  const { signal, concurrency = 1, limit = Number.POSITIVE_INFINITY } = options;
+  const outcomes: Outcome[] = [];
+  const found = jobsToRun(core);
+  let begun = 0;
+  const work = async (): Promise<void> => {
+    while (begun < limit && signal?.aborted !== true && !core.isClosed()) {
+      begun += 1;
+      const place = begun - 1;
+      const next = await found.next();
+      if (next.done === true) return;
+      const { id, tenantId } = next.value;
+      outcomes[place] = await resume(core, id, undefined, {
+        tenantId,
+        ...(signal === undefined ? {} : { signal }),
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  return outcomes.filter((outcome) => outcome !== undefined);
+}
+
+/** How many requests one look at the store asks for. */
+const PAGE = 100;
+
+async function* jobsToRun(core: Core): AsyncGenerator<JobRow, void, undefined> {
+  let after: string | null = null;
+  do {
+    const page = await core.store.page({ kind: "approvals", states: ["approved"], tenantId: null, after, limit: PAGE });
+    for (const { row } of page.approvals ?? []) {
+      if (!core.dispatchers.has(row.dispatcher)) continue;
+      const { jobs = [] } = await core.store.read({ kind: "waiting", approvalId: row.id, limit: 1 });
+      if (jobs[0] !== undefined) yield jobs[0].row;
+    }
+    after = page.next;
+  } while (after !== null);
+  const { jobs = [] } = await core.store.read({ kind: "released", limit: 1_000 });
+  for (const { row } of jobs) if (core.dispatchers.has(row.dispatcher)) yield row;
+}

@@ -1,0 +1,140 @@
+import { type EventFacts, reasonFacts, type SealedEvent, sealEvent } from "../evidence/event.js";
+import type { OutcomeStatus, Reason } from "../outcome.js";
+import { expiryOf, isOpen, waitsFor } from "./approval-state.js";
+import type { ClaimAnswer, ClaimRequest } from "./port.js";
+import type { ApprovalRow, JobRow, Judgement, PolicyHead, VoteRow, Write } from "./rows.js";
+
+/** What a store loads, inside the transaction, for one claim. */
+export interface ClaimView {
+  readonly active: PolicyHead | null;
+  /** The job of that tenant and id. */
+  readonly job: JobRow | null;
+  /** The request that `job` waits on or consumed. */
+  readonly jobApproval: ApprovalRow | null;
+  /** The recorded output of `job`. */
+  readonly output: string | null;
+  /** The open request of the same approval key; where there is none and one may be asked for, the latest. */
+  readonly approval: ApprovalRow | null;
+  /** The job that opened `approval`. */
+  readonly approvalJob: JobRow | null;
+  /** The votes on `approval`, where it is open. */
+  readonly votes: readonly VoteRow[];
+  /** Where `approval` is not null, the time that the latest event carries; else 0. */
+  readonly loggedAt: number;
+  /** Where a request may have to be opened: how full the queue is. */
+  readonly queue: QueueView | null;
+  /** For each limit of the request, the time of its `limit`-th latest place, or null. */
+  readonly places: readonly (number | null)[];
+}
+
+/** Whether a store must load the queue for a claim: a request may have to be opened, and there is none to join. */
+export function looksAtQueue(
+  { verdict, opens, now }: ClaimRequest,
+  { approval, loggedAt }: Pick<ClaimView, "approval" | "loggedAt">,
+): boolean {
+  if (verdict.kind !== "approve" || !opens) return false;
+  return !isOpen(approval) || Math.max(now, loggedAt) >= expiryOf(approval);
+}
+
+/** How full the queue of requests is, as far as one more request looks at it. */
+export interface QueueView {
+  /** Pending and not lapsed, of everybody. */
+  readonly pending: number;
+  /** The same of the actor. */
+  readonly pendingOfActor: number;
+  /** When the actor's `limit`-th latest request within the window was opened, or null. */
+  readonly nthRequestAt: number | null;
+}
+
+/** One claim on its way: which job it is, and what it will write. */
+export interface Claim {
+  readonly request: ClaimRequest;
+  readonly view: ClaimView;
+  /** No earlier than what is logged already: a request does not come back to life when a clock is behind. */
+  readonly now: number;
+  /** The job's row as it will stand, before its status is known. */
+  readonly row: JobRow;
+  readonly facts: EventFacts;
+  /** The job as the store holds it already, with its private values. */
+  readonly before: JobRow | null;
+  readonly writes: Write[];
+}
+
+/** Says which job a submission is. */
+export function begin(request: ClaimRequest, view: ClaimView): Claim {
+  const { job } = request;
+  const before = adoptedBy(request, view) ?? view.job;
+  const row: JobRow = {
+    tenantId: job.tenantId,
+    id: before?.id ?? job.id,
+    traceId: before?.traceId ?? job.traceId,
+    hash: job.hash,
+    status: "DENIED",
+    owner: null,
+    dispatcher: request.dispatcher,
+    approvalId: before?.approvalId ?? null,
+    decision: request.decision,
+    reason: { code: "internal_error", message: "not judged" },
+    constraints: null,
+    result: null,
+    commitment: before?.commitment ?? job.commitment,
+    requesters: before?.requesters ?? null,
+    createdAt: before?.createdAt ?? request.now,
+    updatedAt: request.now,
+  };
+  const facts =
+    before === null
+      ? request.facts
+      : { ...request.facts, job_id: row.id, trace_id: row.traceId, job: row.commitment, submitted_as: job.id };
+  return { request, view, now: Math.max(request.now, view.loggedAt), row, facts, before, writes: [] };
+}
+
+/** Without an id of its own, an equal submission *is* the job whose request is open. */
+function adoptedBy({ job }: ClaimRequest, { approval, approvalJob }: ClaimView): JobRow | null {
+  if (job.named || !isOpen(approval)) return null;
+  return waitsFor(approvalJob, approval.id) ? approvalJob : null;
+}
+
+/** Puts the job's row as it now stands and, the first time, its private values beside it. */
+export function put(
+  claim: Claim,
+  change: {
+    readonly status: OutcomeStatus;
+    readonly reason: Reason;
+    readonly owner?: string;
+    readonly constraints?: string;
+    readonly approvalId?: string | null;
+    readonly requesters?: readonly string[];
+    readonly result?: string;
+  },
+): JobRow {
+  const row: JobRow = { ...claim.row, ...change };
+  claim.writes.push({ to: "jobs", row });
+  if (claim.before !== null) return row;
+  const { tenantId, id: jobId, canonical, annotations, salt } = claim.request.job;
+  claim.writes.push({ to: "vault", row: { tenantId, jobId, kind: "job", salt, value: canonical } });
+  if (annotations !== "{}") {
+    claim.writes.push({ to: "vault", row: { tenantId, jobId, kind: "annotations", salt, value: annotations } });
+  }
+  return row;
+}
+
+export function append(claim: Claim, event: SealedEvent): void {
+  claim.writes.push({ to: "events", event });
+}
+
+/** Refuses the job and records it. A job that waits on a request that is open goes on waiting: its row stays as it is. */
+export function refuse(
+  claim: Claim,
+  refusal: {
+    readonly status: "DENIED" | "THROTTLED";
+    readonly reason: Reason;
+    readonly approval: ApprovalRow | null;
+  },
+): Judgement<ClaimAnswer> {
+  const { status, reason, approval } = refusal;
+  const waits = isOpen(approval) && waitsFor(claim.before, approval.id);
+  const row = waits ? { ...claim.row, status, reason } : put(claim, { status, reason });
+  append(claim, sealEvent("job.refused", claim.now, { ...claim.facts, reason: reasonFacts(reason) }));
+  return { answer: { status: "refused", job: row, approval }, writes: claim.writes };
+}
