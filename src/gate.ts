@@ -17,7 +17,7 @@ import { uuidv7 } from "./gate/ids.js";
 import { createJobs, type Jobs } from "./gate/jobs.js";
 import { evaluate, evaluateAndDispatch } from "./gate/line.js";
 import { type GateOptions, readOptions, refuseUnknown, type Settings } from "./gate/options.js";
-import { createReconsider } from "./gate/reconsider.js";
+import { createReconsider, type Reconsider } from "./gate/reconsider.js";
 import { enterJob, note, refuseInvalid } from "./gate/refusal.js";
 import { resume } from "./gate/resume.js";
 import { openStore } from "./gate/store.js";
@@ -180,7 +180,15 @@ async function openGate({ settings, dispatchers, policy, store, ownStore }: Open
   if (policy !== null && settings.activate === "always") await core.activate(policy, "open");
   else await core.adopt();
 
-  const beat = setInterval(() => void tend(core), RENEW_MS);
+  const reconsider = createReconsider(core);
+  const tended = { epoch: 0 };
+  let tending: Promise<void> | null = null;
+  const beat = setInterval(() => {
+    // One beat at a time: a slow store is not asked more for being slow.
+    tending ??= tend(core, reconsider, tended).finally(() => {
+      tending = null;
+    });
+  }, RENEW_MS);
   beat.unref();
 
   const close = async (): Promise<void> => {
@@ -189,6 +197,7 @@ async function openGate({ settings, dispatchers, policy, store, ownStore }: Open
     clearInterval(beat);
     hub.close();
     await quiet(core, CLOSE_WAIT_MS);
+    await tending;
     await recordUnsettled(core);
     const left = { owner: owner.id, unsettled: core.unsettled.length };
     try {
@@ -198,7 +207,7 @@ async function openGate({ settings, dispatchers, policy, store, ownStore }: Open
     }
   };
 
-  return surfaceOf(core, close);
+  return surfaceOf(core, reconsider, close);
 }
 
 /** How long closing waits for jobs that run, in milliseconds. What runs longer ends as `UNKNOWN`. */
@@ -214,7 +223,7 @@ async function quiet(core: Core, waitMs: number): Promise<void> {
   clearTimeout(timer);
 }
 
-function surfaceOf(core: Core, close: () => Promise<void>): Gate {
+function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void>): Gate {
   const { dispatchers, settings } = core;
 
   const submission = (job: unknown, choice: DispatchChoice | undefined, options: SubmitOptions): Submission => ({
@@ -324,7 +333,7 @@ function surfaceOf(core: Core, close: () => Promise<void>): Gate {
       hub: core.hub,
       now: core.clock.wall,
       assurance: "host",
-      reconsider: createReconsider(core),
+      reconsider,
       capacity: async () => queueBounds(core.inForce().policy, settings).maxPending,
     }),
     audit: createAudit(core),

@@ -1,6 +1,7 @@
 import { isGone } from "../store/owner.js";
 import type { Store } from "../store/port.js";
 import { type Core, SETTLE_WAIT_MS } from "./core.js";
+import type { Reconsider } from "./reconsider.js";
 import { note } from "./refusal.js";
 
 /** Ends the claims of processes that are gone; answers how many. */
@@ -24,14 +25,54 @@ export async function expireLapsed(store: Pick<Store, "change">, now: number): P
   }
 }
 
-/** Every few seconds: the lease, what could not be recorded before, what the clock did, and what has lapsed. A store that is away is asked again next time. */
-export async function tend(core: Core): Promise<void> {
+/**
+ * Decides again every open request that was asked under an earlier policy: reviewers see what is asked now, and who only
+ * records votes has something to vote on. Each is looked at once a policy; what the policy still asks stays as it is.
+ */
+export async function renewStale(core: Core, reconsider: Reconsider): Promise<void> {
+  const { epoch, policy } = core.inForce();
+  let after: string | null = null;
+  do {
+    const page = await core.store.page({
+      kind: "approvals",
+      states: OPEN,
+      tenantId: null,
+      after,
+      limit: RENEW_AT_ONCE,
+    });
+    for (const { row } of page.approvals ?? []) {
+      if (row.epoch < epoch && row.snapshot !== policy.snapshot) await reconsider.renew(row.id);
+    }
+    after = page.next;
+  } while (after !== null && core.inForce().epoch === epoch && !core.isClosed());
+}
+
+const OPEN = ["pending", "approved"] as const;
+const RENEW_AT_ONCE = 100;
+
+/** What {@link tend} remembers from one beat to the next. */
+export interface Tended {
+  /** The epoch whose requests were looked at last. */
+  epoch: number;
+}
+
+/**
+ * Every few seconds: the lease, what could not be recorded before, what the clock did, what has lapsed, and whether another
+ * policy came into force. A store that is away is asked again next time.
+ */
+export async function tend(core: Core, reconsider: Reconsider, tended: Tended): Promise<void> {
   try {
     await core.keepLease();
     await recordUnsettled(core);
     const jump = core.clock.takeJump();
     if (jump !== null) await note(core, "clock.jumped", { owner: core.ownerId, by_ms: jump });
     await expireLapsed(core.store, core.clock.wall());
+    const { head } = await core.store.read({ kind: "policy_head" });
+    if (head === null || head === undefined) return;
+    if (head.epoch !== core.inForce().epoch) await core.adopt();
+    if (tended.epoch === head.epoch) return;
+    await renewStale(core, reconsider);
+    tended.epoch = head.epoch;
   } catch {
     // Until the lease is renewed nothing is claimed, so there is nothing to do but to try again.
   }
