@@ -1,4 +1,4 @@
-import type { Outcome, Remediation } from "./outcome.js";
+import type { Outcome, ReasonCode, Remediation } from "./outcome.js";
 
 /**
  * An outcome in words for a language model: what happened, and what it may sensibly do now.
@@ -15,7 +15,7 @@ export function toModelText(outcome: Outcome): string {
     case "QUARANTINED":
       return "The action ran, but its output is withheld for review. Do not run it again to see the output.";
     case "DENIED":
-      return `The action was refused and did not run: ${outcome.reason.message}. Repeating it unchanged will not help.${instead(outcome)}`;
+      return `The action was refused and did not run: ${outcome.reason.message}. ${repeating(outcome.reason.code)}${instead(outcome)}`;
     case "THROTTLED":
       return `${throttled(outcome.reason.message, outcome.retryAfterMs)}${instead(outcome)}`;
     case "PENDING_APPROVAL":
@@ -25,6 +25,13 @@ export function toModelText(outcome: Outcome): string {
     case "UNKNOWN":
       return "Whether the action took effect is not known. Check before anything is done about it; do not run it again.";
   }
+}
+
+/** Only what time or people may change is worth another try. */
+function repeating(code: ReasonCode): string {
+  if (code === "approval_queue_full") return "It may be tried again later, once some of what waits was decided.";
+  if (code === "approval_expired") return "Submitting it again asks for approval once more.";
+  return "Repeating it unchanged will not help.";
 }
 
 /** What the policy's own words offer in its place. They are written for whoever is refused. */

@@ -326,12 +326,13 @@ describe("docs/policy.md as a reference", () => {
   });
 
   test("what it says this version does not enforce is refused, or stays open", async () => {
-    const { document } = compilePolicy({
-      yaml: "version: v1\nqueue: { max_pending: 1 }\nrules: [{ id: a, match: { topics: [a] }, decision: deny }]\n",
+    const { queue } = compilePolicy({
+      yaml: "version: v1\nrules: [{ id: a, match: { topics: [a] }, decision: deny }]\n",
     });
-    await expect(createGate({ policy: { document }, store: ":memory:", dispatch: () => 1 })).rejects.toThrow(
-      "does not enforce `queue`",
-    );
+    const { limit, windowSec } = queue.maxRequestsPerActor;
+    const bounds = [`${limit} in ${windowSec}`, queue.maxPending, queue.maxPendingPerActor].map(String);
+    const told = rowsOf(DOCS, "| key of `queue`").map((row) => (row.at(-1) ?? "").replaceAll(",", ""));
+    expect(told.sort()).toEqual(bounds.sort());
     const enforced = DOCS.match(/\*\*This version enforces (.*?)\.\*\*/)?.[1] ?? "";
     expect(codesIn(enforced)).toEqual(["max_runtime_sec", "max_retries"]);
     const values = new Map<string, object | number>([
