@@ -11,7 +11,7 @@ export {
   StoreError,
   type StoreErrorCode,
 } from "./errors.js";
-export { displaySafe } from "./evidence/describe.js";
+export { displaySafe } from "./evidence/display.js";
 export type { EventType } from "./evidence/event.js";
 export type { Approval, ApprovalChange, ShownApproval, Vote } from "./gate/approval.js";
 export type { DecideOptions, VoteOptions } from "./gate/approval-calls.js";

@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import type { PolicyIssue } from "../errors.js";
-import { displaySafe } from "../evidence/describe.js";
+import { displaySafe } from "../evidence/display.js";
 import type { Io } from "./io.js";
 import { inked, type Line, type Part, shownPath } from "./print.js";
 import { readText } from "./read-text.js";

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { displaySafe } from "../evidence/describe.js";
+import { displaySafe } from "../evidence/display.js";
 import type { DecisionType } from "../outcome.js";
 import type { Io, Sink } from "./io.js";
 

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../outcome.js";
+import { displaySafe } from "./display.js";
 import type { EventType } from "./event.js";
 
 /** One event in one line for people. Nothing in it can move a terminal's cursor or turn text around. */
@@ -109,12 +110,4 @@ function text(value: Json | undefined): string {
   if (typeof value === "string") return value;
   if (isObject(value) && typeof value.head === "string") return `${value.head}...`;
   return value === undefined || value === null ? "-" : JSON.stringify(value);
-}
-
-/** Control, format (bidi, zero-width), surrogate, private-use and line-separating characters. */
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/gu;
-
-/** The text with every character that is not plainly visible written as `\u{...}`: nothing is dropped. */
-export function displaySafe(raw: string): string {
-  return raw.replace(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }

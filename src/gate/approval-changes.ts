@@ -1,7 +1,8 @@
-// PLACEHOLDER by the owner until the rendering helper writes this file: overwrite it.
-import type { ApprovalRequirement, Constraints, Decision } from "../outcome.js";
+import { canonicalize, sortKeys } from "../canonical.js";
+import type { ApprovalRequirement, Constraints, Decision, Json, JsonObject } from "../outcome.js";
 import type { ApprovalChange } from "./approval.js";
 
+/** What a request asks. */
 export interface Asked {
   readonly decision: Decision;
   readonly requirements: readonly ApprovalRequirement[];
@@ -11,8 +12,44 @@ export interface Asked {
   readonly dispatcher: string;
 }
 
+/** What one request asks otherwise than another, by field, in the order of the fields' names. Empty for equal ones. */
 export function changesBetween(before: Asked, after: Asked): readonly ApprovalChange[] {
-  return before.snapshot === after.snapshot
-    ? []
-    : [{ field: "snapshot", before: before.snapshot, after: after.snapshot }];
+  const [from, to] = [fieldsOf(before), fieldsOf(after)];
+  const changes: ApprovalChange[] = [];
+  for (const field of sortKeys([...new Set([...from.keys(), ...to.keys()])])) {
+    const [was, is] = [from.get(field) ?? null, to.get(field) ?? null];
+    if (canonicalize(was) !== canonicalize(is)) changes.push(Object.freeze({ field, before: was, after: is }));
+  }
+  return Object.freeze(changes);
+}
+
+/** Each part that can differ, under its name. */
+function fieldsOf(asked: Asked): ReadonlyMap<string, Json> {
+  const { decision, requirements, constraints, derivedTags, snapshot, dispatcher } = plain(asked);
+  const { type, ruleId, reason, matched, erred, constraints: asking, obligations, remediations } = decision;
+  const { approvals: _approvals, ...others } = obligations;
+  return new Map<string, Json>([
+    ["decision.type", type],
+    ["decision.ruleId", ruleId],
+    ["decision.reason", reason],
+    ["decision.matched", matched],
+    ["decision.erred", erred],
+    ["decision.remediations", remediations],
+    ["requirements", requirements],
+    ["derivedTags", derivedTags],
+    ["snapshot", snapshot],
+    ["dispatcher", dispatcher],
+    ...under("policy", asking),
+    ...under("constraints", constraints),
+    ...under("obligations", others),
+  ] as [string, Json][]);
+}
+
+function under(name: string, parts: object): readonly (readonly [string, Json])[] {
+  return Object.entries(parts as JsonObject).map(([key, value]) => [`${name}.${key}`, value] as const);
+}
+
+/** As JSON has it: what is absent and what is undefined are one. */
+function plain(asked: Asked): Asked {
+  return JSON.parse(JSON.stringify(asked)) as Asked;
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { canonicalize } from "../../src/canonical.js";
 import { commit, digest } from "../../src/digest.js";
-import { describeEvent, displaySafe } from "../../src/evidence/describe.js";
+import { describeEvent } from "../../src/evidence/describe.js";
+import { displaySafe } from "../../src/evidence/display.js";
 import { boundList, boundText, findingFacts, jobFacts, MAX_EVENT_BYTES, sealEvent } from "../../src/evidence/event.js";
 import { freshSalt } from "../../src/gate/ids.js";
 import { admit } from "../../src/job/admit.js";
