@@ -88,6 +88,10 @@ export type Asked =
 export function requestFor(claim: Claim, approval: ApprovalRow | null): Asked {
   const { verdict } = claim.request;
   if (verdict.kind !== "approve") throw new TypeError("only a job that needs approval asks for it");
+  const { before } = claim;
+  // Whoever only goes on with a job goes on with one that waits: another's request is not for one that has ended.
+  if (!claim.request.opens && before !== null && !isWaiting(before))
+    return answered(asItStands(claim, before, approval));
   if (isOpen(approval)) {
     if (contradicts(claim, approval)) return answered(ask(claim, verdict, approval));
     if (hasVoted(claim, approval)) return answered(refuse(claim, { status: "DENIED", reason: VOTED, approval }));
@@ -98,7 +102,7 @@ export function requestFor(claim: Claim, approval: ApprovalRow | null): Asked {
     return answered(refuse(claim, { status: "DENIED", reason: REJECTED, approval }));
   }
   if (isLeftWaiting(claim, approval)) return answered(ask(claim, verdict, approval));
-  if (!claim.request.opens && claim.before !== null) return answered(asItStands(claim, claim.before, approval));
+  if (!claim.request.opens && before !== null) return answered(asItStands(claim, before, approval));
   const full = fullQueue(claim, verdict);
   if (full !== null) return answered(refuse(claim, { status: "DENIED", reason: full, approval }));
   return answered(ask(claim, verdict, null));

@@ -15,7 +15,7 @@ import type { ApprovalRow, JobRow, Judgement, ShownFacts } from "./rows.js";
 export function judgeClaim(request: ClaimRequest, view: ClaimView): Judgement<ClaimAnswer> {
   const known = view.job;
   if (known !== null && isReused(known, request)) return reused(request);
-  if (known !== null && isSpent(known)) {
+  if (known !== null && isSpent(known, request)) {
     const status = known.status === "RUNNING" ? "running" : "finished";
     return { answer: { status, job: known, approval: view.jobApproval, output: view.output }, writes: [] };
   }
@@ -50,9 +50,14 @@ function isReused(known: JobRow, { job, dispatcher }: ClaimRequest): boolean {
   return known.hash !== job.hash || (isWaiting(known) && known.dispatcher !== dispatcher);
 }
 
-/** A claim spends an id, and so does an approval that an equal job used: whoever wants it once more asks as another job. */
-function isSpent(known: JobRow): boolean {
-  return known.owner !== null || (known.status === "DENIED" && known.reason.code === "approval_used");
+/**
+ * A claim spends an id, and so does an approval that an equal job used: whoever wants it once more asks as another job.
+ * A job that was withdrawn is run by nobody who does not ask for it anew.
+ */
+function isSpent(known: JobRow, { opens }: ClaimRequest): boolean {
+  if (known.owner !== null) return true;
+  if (known.status !== "DENIED") return false;
+  return known.reason.code === "approval_used" || (known.reason.code === "approval_cancelled" && !opens);
 }
 
 function reused(request: ClaimRequest): Judgement<ClaimAnswer> {

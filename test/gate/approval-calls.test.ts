@@ -1,0 +1,290 @@
+import type { Gate, Job } from "dispatch-gate";
+import { createFakeClock, expectOutcome } from "dispatch-gate/testing";
+import { describe, expect, test } from "vitest";
+import { ALLOW_ALL, codeOf, DENY_ALL, open, rules, STORES } from "./open.js";
+
+const JOB: Job = {
+  id: "j",
+  traceId: "t",
+  topic: "a",
+  tenantId: "acme",
+  actor: { id: "bot", type: "agent", onBehalfOf: "sam" },
+};
+const ann = { id: "ann", roles: ["finance"] };
+const FINANCE = rules(
+  `- { id: ask, match: { topics: ["**"] }, decision: require_approval, approval: { roles: [finance] } }`,
+);
+const CONFIRMED = rules(
+  `- { id: ask, match: { topics: ["**"] }, decision: require_approval, approval: { roles: [finance], confirm_view: true } }`,
+);
+const OTHER = rules(
+  `- { id: ask, match: { topics: ["**"] }, decision: require_approval, approval: { roles: [finance], quorum: 2 } }`,
+);
+
+describe.each(STORES)("calls that do not count, %s", (_name, openStore) => {
+  test("have a code each, one event each, and change nothing", async () => {
+    const clock = createFakeClock();
+    const gate = await open({ policy: FINANCE, store: await openStore(), now: clock.now, dispatch: () => 1 });
+    await gate.evaluateAndDispatch(JOB, undefined, { submitter: "portal" });
+    const ref = { jobId: "j" };
+    const by = (id: string, more: object = {}) => ({ by: { ...ann, id, ...more } });
+    const { approve, reject, revoke, cancel, lift } = gate.approvals;
+    const calls: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ["approval_unknown", () => approve("no-such-request", by("ann"))],
+      ["approval_unknown", () => approve({ jobId: "no-such-job" }, by("ann"))],
+      ["approver_invalid", () => approve(ref, by(""))],
+      ["approver_invalid", () => approve(ref, by("  \u200b\u2060 "))],
+      ["approver_invalid", () => approve(ref, by("a".repeat(257)))],
+      ["approver_invalid", () => approve(ref, by(7 as never))],
+      ["approver_invalid", () => approve(ref, by("ann", { kind: "agent" }))],
+      ["approver_invalid", () => approve(ref, by("ann", { roles: "finance" }))],
+      ["approver_invalid", () => approve(ref, by("ann", { assurance: "trust me" }))],
+      ["approver_not_eligible", () => approve(ref, by("ann", { roles: [] }))],
+      ["approver_not_eligible", () => reject(ref, by("ann", { roles: ["Finance"] }))],
+      ["approver_not_eligible", () => approve(ref, by("ann", { kind: "service" }))],
+      ["approver_is_requester", () => approve(ref, by("bot"))],
+      ["approver_is_requester", () => approve(ref, by(" B\u200bOT"))],
+      ["approver_is_requester", () => approve(ref, by("ｂｏｔ"))],
+      ["approver_is_requester", () => approve(ref, by("sam"))],
+      ["approver_is_requester", () => reject(ref, by("Portal"))],
+      ["approver_tenant_mismatch", () => approve(ref, by("ann", { tenants: ["other"] }))],
+      ["approver_tenant_mismatch", () => reject(ref, by("ann", { tenants: [] }))],
+      ["approval_view_mismatch", () => approve(ref, { ...by("ann"), view: "0".repeat(64) })],
+      ["approval_not_approved", () => revoke(ref, by("ann"))],
+      ["approval_not_rejected", () => lift(ref, by("ann"))],
+      ["canceller_not_requester", () => cancel(ref, { by: { id: "ann" } })],
+    ];
+    for (const [code, call] of calls) {
+      const before = await gate.approvals.get(ref);
+      expect([code, await codeOf(call())]).toEqual([code, code]);
+      expect(await gate.approvals.get(ref)).toEqual(before);
+    }
+    const events = (await gate.audit.events({ limit: 1_000 })).items.filter(({ type }) => type === "approval.refused");
+    expect(events.map(({ body }) => body.code)).toEqual(calls.map(([code]) => code));
+    const { entries } = await gate.audit.timeline("t");
+    expect(entries.filter(({ type }) => type === "approval.refused")).toHaveLength(calls.length - 2);
+    expect(entries.filter(({ type }) => type !== "approval.refused").map(({ type }) => type)).toEqual([
+      "approval.requested",
+    ]);
+
+    // Twice, and after each end.
+    const ended: readonly (readonly [string, () => Promise<unknown>, string])[] = [
+      ["approval_resolved", () => approve(ref, by("ann")), "approved"],
+      ["approval_rejected", () => revoke(ref, by("ann")), "revoked"],
+    ];
+    for (const [code, end, state] of ended) {
+      await end();
+      expect(await codeOf(approve(ref, by("cid")))).toBe(code);
+      expect((await gate.approvals.get(ref))?.state).toBe(state);
+    }
+    await lift(ref, by("bob"));
+    await gate.evaluateAndDispatch(JOB);
+    await approve(ref, by("ann"));
+    expect(await codeOf(approve(ref, by("ANN")))).toBe("approver_already_voted");
+    clock.advance(900_000);
+    expect(await codeOf(approve(ref, by("cid")))).toBe("approval_expired");
+    expect(await codeOf(reject(ref, by("cid")))).toBe("approval_expired");
+  });
+
+  test("wrong arguments are a TypeError and no event", async () => {
+    const gate = await open({ policy: FINANCE, store: await openStore(), dispatch: () => 1 });
+    await gate.evaluateAndDispatch(JOB);
+    const { approve } = gate.approvals;
+    const wrong: readonly (readonly [object, string])[] = [
+      [{ by: ann, note: "x".repeat(4_097) }, "a note must be a string of at most 4096 characters"],
+      [{ by: ann, note: 7 }, "a note must be a string of at most 4096 characters"],
+      [{ by: ann, view: 7 }, "`view` must be the `view` of the approval that was shown"],
+      [{ note: "no one" }, "`approve` needs `by`: who decides"],
+      [{ by: ann, vew: "x" }, "approvals.approve has no option `vew`: did you mean `view`?"],
+      [{ by: { ...ann, role: "x" } }, "an approver has no option `role`: did you mean `roles`?"],
+    ];
+    for (const [options, message] of wrong) {
+      await expect(approve({ jobId: "j" }, options as never)).rejects.toThrow(new TypeError(message));
+    }
+    expect((await gate.audit.timeline("t")).entries).toHaveLength(1);
+  });
+
+  test("a view that must be confirmed is asked for, and notes are kept and shown harmless", async () => {
+    const gate = await open({ policy: CONFIRMED, store: await openStore(), dispatch: () => 1 });
+    await gate.evaluateAndDispatch(JOB);
+    expect(await codeOf(gate.approvals.approve({ jobId: "j" }, { by: ann }))).toBe("approver_view_required");
+    const { view = "" } = (await gate.approvals.get({ jobId: "j" })) ?? {};
+    const note = "ok\u001b[2J\u202e\nVotes";
+    const done = await gate.approvals.approve({ jobId: "j" }, { by: ann, view, note });
+    expect(done).toMatchObject({ state: "approved", votes: [{ confirmed: true, note }] });
+    const { entries } = await gate.audit.timeline("t");
+    expect(entries.at(-1)).toMatchObject({ type: "approval.voted", note, body: { view } });
+    // The note itself stands beside the log, and not in it.
+    expect(entries.every(({ text }) => !text.includes("[2J"))).toBe(true);
+    expect((await gate.approvals.get({ jobId: "j" }))?.text).toContain('"ok\\u{1b}[2J\\u{202e}\\u{a}Votes"');
+  });
+
+  test("only the job that is withdrawn leaves where others wait, and the last one ends the request", async () => {
+    const gate = await open({ policy: FINANCE, store: await openStore(), dispatch: () => 1 });
+    const held = await gate.evaluateAndDispatch(JOB);
+    await gate.evaluateAndDispatch({ ...JOB, id: "k", traceId: "t2" }, undefined, { submitter: "kim" });
+    const id = held.approval?.id ?? "";
+    expect(await codeOf(gate.approvals.cancel({ jobId: "j" }, { by: { id: "kim" } }))).toBe("canceller_not_requester");
+    const left = await gate.approvals.cancel({ jobId: "k" }, { by: { id: "KIM" }, note: "not needed" });
+    expect(left).toMatchObject({ id, state: "pending" });
+    expectOutcome(await gate.resume("k"), { status: "DENIED", code: "approval_cancelled" });
+    const { entries } = await gate.audit.timeline("t2");
+    expect(entries.at(-1)).toMatchObject({ type: "approval.detached", note: "not needed" });
+    await gate.approvals.approve(id, { by: ann });
+    expect((await gate.approvals.cancel({ jobId: "j" }, { by: { id: "sam" } })).state).toBe("cancelled");
+    expectOutcome(await gate.resume("j"), { status: "DENIED", code: "approval_cancelled", dispatched: false });
+    expectOutcome(await gate.evaluateAndDispatch(JOB), { status: "PENDING_APPROVAL" });
+  });
+
+  test("who votes first and submits then does not use his own vote", async () => {
+    const ran: string[] = [];
+    const gate = await open({ policy: FINANCE, store: await openStore(), dispatch: ({ id }) => ran.push(id) });
+    const held = await gate.evaluateAndDispatch(JOB);
+    await gate.approvals.approve(held.approval?.id ?? "", { by: ann });
+    for (const job of [{ ...JOB, id: "mine" }, { ...JOB, id: undefined }, JOB]) {
+      const own = await gate.evaluateAndDispatch(job, undefined, { submitter: "Ann" });
+      expectOutcome(own, { status: "DENIED", code: "approval_conflict", dispatched: false });
+    }
+    expect(ran).toEqual([]);
+    expectOutcome(await gate.resume("j"), { status: "SUCCEEDED" });
+  });
+
+  test("tags that were derived once count for good, and a gate that decides otherwise takes no request away", async () => {
+    const policy = rules(`
+- { id: ask, match: { topics: ["**"] }, decision: require_approval }
+- { id: two, match: { topics: ["**"], risk_tags: [pii] }, decision: require_approval, approval: { quorum: 2 } }`);
+    const store = await openStore();
+    let tags = ["pii"];
+    const gate = await open({ policy, store, dispatch: () => 1, deriveTags: () => tags });
+    const held = await gate.evaluateAndDispatch(JOB);
+    const id = held.approval?.id ?? "";
+    tags = [];
+    await gate.approvals.approve(id, { by: ann });
+    expect((await gate.approvals.get(id))?.state).toBe("pending");
+    await gate.approvals.approve(id, { by: { id: "bob" } });
+    expect((await gate.approvals.get(id))?.state).toBe("approved");
+    // More tags ask more: the approval does not cover what it did not know.
+    tags = ["prod"];
+    await gate.reload({
+      yaml: `${policy.yaml}  - { id: p, match: { topics: ["**"], risk_tags: [prod] }, decision: deny }\n`,
+    });
+    expectOutcome(await gate.resume("j"), { status: "DENIED", code: "rule_matched" });
+  });
+
+  test("two gates that decide one policy differently refuse each other instead of taking turns", async () => {
+    const policy = rules(`
+- { id: ask, match: { topics: ["**"] }, decision: require_approval }
+- { id: ok, match: { topics: ["**"], risk_tags: [safe] }, decision: require_approval, approval: { quorum: 2 } }`);
+    const store = await openStore();
+    const trusting = await open({ policy, store, dispatch: () => 1 });
+    const wary = await open({ store, activate: "never", declaredTags: "restrict_only", dispatch: () => 1 });
+    const held = await trusting.evaluateAndDispatch({ ...JOB, riskTags: ["safe"] });
+    const same = wary.decide({ ...JOB, riskTags: ["safe"] });
+    const id = held.approval?.id ?? "";
+    expect(JSON.stringify(same.obligations) === JSON.stringify(held.decision?.obligations)).toBe(true);
+    // The same answer is no conflict; another one is, here by a gate that derives what the first does not.
+    expectOutcome(await wary.resume("j"), { status: "PENDING_APPROVAL" });
+    const strict = await open({
+      store,
+      activate: "never",
+      dispatch: () => 1,
+      declaredTags: "restrict_only",
+      deriveTags: () => ["safe"],
+    });
+    expectOutcome(await strict.resume("j"), { status: "PENDING_APPROVAL" });
+    expect((await trusting.approvals.get({ jobId: "j" }))?.id).toBe(id);
+  });
+});
+
+/** Every state, and how a request gets there. */
+const WAYS: Readonly<Record<string, (gate: Gate, lapse: () => void) => Promise<unknown>>> = {
+  pending: async () => undefined,
+  approved: (gate) => gate.approvals.approve({ jobId: "j" }, { by: ann }),
+  rejected: (gate) => gate.approvals.reject({ jobId: "j" }, { by: ann }),
+  revoked: async (gate) => {
+    await gate.approvals.approve({ jobId: "j" }, { by: ann });
+    await gate.approvals.reject({ jobId: "j" }, { by: { ...ann, id: "bob" } });
+  },
+  cancelled: (gate) => gate.approvals.cancel({ jobId: "j" }, { by: { id: "bot" } }),
+  expired: async (gate, lapse) => {
+    lapse();
+    await codeOf(gate.approvals.approve({ jobId: "j" }, { by: ann }));
+  },
+  superseded: async (gate) => {
+    await gate.reload(DENY_ALL);
+    await gate.resume("j");
+    await gate.reload(FINANCE);
+  },
+  consumed: async (gate) => {
+    await gate.approvals.approve({ jobId: "j" }, { by: ann });
+    await gate.resume("j");
+  },
+};
+
+/** What each command makes of a request, by the state it is in; what is not named leaves it as it is. */
+const EDGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  pending: {
+    approve: "approved",
+    reject: "rejected",
+    cancel: "cancelled",
+    lapse: "expired",
+    deny: "superseded",
+    other: "superseded",
+    permit: "superseded",
+  },
+  approved: {
+    reject: "revoked",
+    revoke: "revoked",
+    cancel: "cancelled",
+    lapse: "expired",
+    deny: "superseded",
+    other: "superseded",
+    permit: "superseded",
+    claim: "consumed",
+  },
+};
+
+const COMMANDS: Readonly<Record<string, (gate: Gate, id: string, lapse: () => void) => Promise<unknown>>> = {
+  approve: (gate, id) => gate.approvals.approve(id, { by: { ...ann, id: "cid" } }),
+  reject: (gate, id) => gate.approvals.reject(id, { by: { ...ann, id: "cid" } }),
+  revoke: (gate, id) => gate.approvals.revoke(id, { by: { ...ann, id: "cid" } }),
+  cancel: (gate, id) => gate.approvals.cancel(id, { by: { id: "bot" } }),
+  lapse: async (gate, id, lapse) => {
+    lapse();
+    return gate.approvals.get(id);
+  },
+  deny: async (gate) => {
+    await gate.reload(DENY_ALL);
+    return gate.resume("j");
+  },
+  other: async (gate) => {
+    await gate.reload(OTHER);
+    return gate.resume("j");
+  },
+  permit: async (gate) => {
+    await gate.reload(ALLOW_ALL);
+    return gate.evaluateAndDispatch(JOB);
+  },
+  claim: (gate) => gate.resume("j"),
+};
+
+describe("the table of states", () => {
+  test.each(Object.keys(WAYS))("from %s, every command leads where it says, and nowhere else", async (state) => {
+    for (const [command, run] of Object.entries(COMMANDS)) {
+      for (const [, openStore] of STORES) {
+        const clock = createFakeClock();
+        const gate = await open({ policy: FINANCE, store: await openStore(), now: clock.now, dispatch: () => 1 });
+        const held = await gate.evaluateAndDispatch(JOB);
+        const id = held.approval?.id ?? "";
+        const lapse = (): void => void clock.advance(86_400_000);
+        await WAYS[state]?.(gate, lapse);
+        expect((await gate.approvals.get(id))?.state).toBe(state);
+        await run(gate, id, lapse).catch((error: unknown) => {
+          if ((error as { name?: string }).name !== "ApprovalError") throw error;
+        });
+        const expected = EDGES[state]?.[command] ?? state;
+        expect([state, command, (await gate.approvals.get(id))?.state]).toEqual([state, command, expected]);
+      }
+    }
+  });
+});
