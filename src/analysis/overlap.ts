@@ -1,3 +1,4 @@
+import type { Decision } from "../outcome.js";
 import { type Block, covers, readBlock } from "./block.js";
 import { type Finding, list, witnessOf } from "./finding.js";
 import type { Answer } from "./oracle.js";
@@ -87,13 +88,22 @@ function meetingsOf(study: Study, refusal: StudiedRule, grants: readonly Studied
       inside: [refusal.block, grant.block],
       takers: takersOf(study, winner),
       isWanted: (decision) => {
-        if (first) return decision.ruleId === winner.id && matchedFor(decision, winner);
+        if (first) return isTakenBy(decision, winner);
         return isRefused(decision) && matchedFor(decision, refusal) && matchedFor(decision, grant);
       },
     });
     if (reply.status === "found") meetings.push({ refusal, grant, answer: reply.answer });
   }
   return meetings;
+}
+
+/**
+ * Under first match: does this rule end the search, for or against? Where declared tags are not trusted a rule before it
+ * may restrict without ending anything, and then gives the decision its name.
+ */
+function isTakenBy(decision: Decision, winner: StudiedRule): boolean {
+  if (!matchedFor(decision, winner) || isRefused(decision) !== (winner.part === "refusal")) return false;
+  return decision.ruleId === winner.id || isExact(winner.block);
 }
 
 function partlyShadowed(refusal: StudiedRule, meetings: readonly Meeting[]): Finding {

@@ -440,6 +440,25 @@ describe("conditions", () => {
   });
 });
 
+test("under restrict_only and first_match a permission is met though a rule before it restricts, and names the decision", () => {
+  const policy = policyOf(
+    [
+      ["r0", "require_approval", { unless: { risk_tags: ["p"] } }],
+      ["r1", "allow", { unless: { labels: { env: ["prod"] } } }],
+      ["r2", "deny", { topics: ["**"] }],
+    ],
+    FIRST,
+  );
+  const found = report(policy, { declaredTags: "restrict_only" });
+  expect(found.undecided).toEqual([]);
+  const [shadowed] = ofKind(found, "shadowed");
+  expect(shadowed?.ruleIds).toEqual(["r2", "r0", "r1"]);
+  expect(shadowed?.witnesses.map(({ job, ruleId }) => [job.riskTags ?? [], ruleId])).toEqual([
+    [[], "r0"],
+    [["p"], "r0"],
+  ]);
+});
+
 test("under restrict_only the witness of a permission carries derived tags", () => {
   const policy = policyOf(
     [
