@@ -27,7 +27,7 @@ const RAN = "job.dispatching job.settled";
 /** What the timeline may tell of each job: event types in order, one after its like left out. */
 const WAYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["read-tickets", [RAN]],
-  [UPDATE, [`approval.requested approval.voted ${RAN}`, "approval.requested approval.voted job.refused"]],
+  [UPDATE, [`approval.requested approval.voted ${RAN}`, "approval.requested approval.voted"]],
   // What ends after its time is told as well, when it ends.
   ["build-report", [`${RAN} job.late`, RAN, "job.dispatching job.late job.settled"]],
   ["import-customers", ["job.dispatching job.retried job.settled"]],

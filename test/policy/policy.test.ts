@@ -93,6 +93,7 @@ describe("a compiled policy", () => {
       "document",
       "ruleIds",
       "approvals",
+      "queue",
       "decide",
       "explain",
     ]);
