@@ -29,7 +29,7 @@ export async function expireLapsed(store: Pick<Store, "change">, now: number): P
  * Decides again every open request that was asked under an earlier policy: reviewers see what is asked now, and who only
  * records votes has something to vote on. Each is looked at once a policy; what the policy still asks stays as it is.
  */
-export async function renewStale(core: Core, reconsider: Reconsider): Promise<void> {
+async function renewStale(core: Core, reconsider: Reconsider): Promise<void> {
   const { epoch, policy } = core.inForce();
   let after: string | null = null;
   do {

@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createGate } from "dispatch-gate";
 import { afterAll, describe, expect, test } from "vitest";
 import { readSuite, runSuite } from "../../src/analysis/suite.js";
 import { constrain } from "../../src/dispatch/constrain.js";

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Job, PolicyError, toModelText } from "dispatch-gate";
+import { type Job, toModelText } from "dispatch-gate";
 import { createFakeClock, createMemoryStore, expectOutcome } from "dispatch-gate/testing";
 import { describe, expect, test } from "vitest";
 import { codeOf, freshFolder, open, rules, STORES } from "./open.js";

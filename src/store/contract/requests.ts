@@ -89,7 +89,7 @@ export const QUEUE: QueueBounds = {
   maxRequestsPerActor: { limit: 100, windowMs: 3_600_000 },
 };
 
-export const PERSON: Omit<Approver, "id" | "key"> = { kind: "human", roles: [], tenants: null, assurance: "host" };
+const PERSON: Omit<Approver, "id" | "key"> = { kind: "human", roles: [], tenants: null, assurance: "host" };
 
 export function person(id: string, changes: Partial<Approver> = {}): Approver {
   return { ...PERSON, id, key: foldIdentity(id), ...changes };
@@ -126,7 +126,7 @@ export function voteOf(approvalId: string, by: string, changes: Partial<VoteRequ
   };
 }
 
-export const DONE: Reason = { code: "completed", message: "the job ran" };
+const DONE: Reason = { code: "completed", message: "the job ran" };
 
 export function settleOf(id = "job-1", changes: Partial<SettleRequest> = {}): SettleRequest {
   const event: SealedEvent = sealEvent("job.settled", T0 + 10, { trace_id: "trace-1", job_id: id });
