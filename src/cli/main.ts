@@ -1,5 +1,6 @@
 import { nearest } from "../nearest.js";
 import { quoted } from "../policy/source.js";
+import { APPROVALS_HELP, approvals } from "./approvals.js";
 import { CHECK_HELP, check } from "./check.js";
 import { EXPLAIN_HELP, explain } from "./explain.js";
 import { IMPORT_HELP, importPolicy } from "./import.js";
@@ -18,12 +19,13 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ["check", { run: check, help: CHECK_HELP, summary: "look for what is wrong with a policy" }],
   ["test", { run: test, help: TEST_HELP, summary: "run the tests of policies" }],
   ["explain", { run: explain, help: EXPLAIN_HELP, summary: "say why a job gets the answer it gets" }],
+  ["approvals", { run: approvals, help: APPROVALS_HELP, summary: "look at approval requests, and decide them" }],
   ["import", { run: importPolicy, help: IMPORT_HELP, summary: "rewrite a policy of another engine" }],
 ]);
 
 const HELP = `usage: dispatch-gate COMMAND [options]
 
-${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(9)}${summary}`).join("\n")}
+${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(11)}${summary}`).join("\n")}
 
 \`dispatch-gate COMMAND --help\` tells more. \`--version\` prints the version.
 Exit: 0 fine, 1 findings, 2 could not run.`;

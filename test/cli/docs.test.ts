@@ -10,7 +10,7 @@ const SEED = readFileSync(new URL("../../examples/governance-policy.yaml", impor
 const FIRST_MATCH = SEED.replace("version: v1\n", "version: v1\ncombining: first_match\n");
 
 /** What stands under these is a job's, a decision's or a policy's own, documented elsewhere. */
-const ELSEWHERE = new Set(["job", "decision", "expected", "actual"]);
+const ELSEWHERE = new Set(["job", "decision", "expected", "actual", "approvals", "approval", "stats"]);
 
 function keysOf(value: Json): readonly string[] {
   if (Array.isArray(value)) return value.flatMap(keysOf);
@@ -47,6 +47,9 @@ describe("docs/cli.md", () => {
       await runJson({ cwd }, "check", "missing.yaml"),
       await runJson({ cwd }, "test"),
       await runJson({ cwd }, "explain", "governance-policy.yaml", "--job", job),
+      await runJson({ cwd }, "approvals", "list", "--store", "gate.db"),
+      await runJson({ cwd }, "approvals", "stats", "--store", "gate.db"),
+      await runJson({ cwd }, "approvals", "approve", "none", "--store", "gate.db", "--as", "ann", "--view", "x"),
       await runJson({ cwd }, "import", "--from", "cordum", "cordum.yaml"),
     ];
     const keys = new Set(runs.flatMap(({ document }) => keysOf(document)));
@@ -67,7 +70,7 @@ describe("docs/cli.md", () => {
   });
 
   test("gives each command with the options that its help has", async () => {
-    for (const command of ["check", "test", "explain", "import"]) {
+    for (const command of ["check", "test", "explain", "approvals", "import"]) {
       const line = DOCS.split("\n").find((one) => one.startsWith(`dispatch-gate ${command} `)) ?? "";
       const { out } = await run({ cwd: folderOf() }, command, "--help");
       const told = new Set(out.match(/^ {2}--[a-z-]+/gm)?.map((option) => option.trim()));
