@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ReasonCode } from "../src/outcome.js";
+import { brokenLinks } from "./docs/markdown.js";
+import { runProgram, userFolder } from "./docs/user-folder.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
@@ -16,18 +17,12 @@ function block(language: string): string {
   return found;
 }
 
-// A folder as a user has it: the package is the built one.
-const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
-mkdirSync(join(folder, "node_modules"));
-symlinkSync(root, join(folder, "node_modules/dispatch-gate"), "dir");
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = userFolder();
 
 describe("the README", () => {
   test("its code runs as it stands, with its own policy, and prints the timeline", () => {
-    writeFileSync(join(folder, "main.mts"), block("ts"));
     writeFileSync(join(folder, "governance-policy.yaml"), block("yaml"));
-    const tsx = fileURLToPath(import.meta.resolve("tsx"));
-    const ran = spawnSync(process.execPath, ["--import", tsx, "main.mts"], { cwd: folder, encoding: "utf8" });
+    const ran = runProgram(folder, block("ts"));
     expect(ran.stderr).toBe("");
     expect(ran.status).toBe(0);
     expect(ran.stdout).toContain(
@@ -62,9 +57,10 @@ describe("the README", () => {
     expect(JSON.parse(readFileSync(join(folder, schema), "utf8"))).toMatchObject({ $id: expect.any(String) });
   });
 
-  test("its links lead to files that exist", () => {
-    for (const [, target = ""] of readme.matchAll(/\]\(([^)#]+)\)/g)) {
-      expect(() => readFileSync(join(root, target)), target).not.toThrow(/ENOENT/);
+  test("its links lead to files that exist, and so do those of all documents", () => {
+    const documents = readdirSync(join(root, "docs")).map((name) => `docs/${name}`);
+    for (const file of ["README.md", "CHANGELOG.md", "SECURITY.md", ...documents]) {
+      expect([file, brokenLinks(join(root, file))]).toEqual([file, []]);
     }
   });
 

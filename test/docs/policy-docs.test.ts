@@ -10,38 +10,9 @@ import { compileTopics } from "../../src/policy/match.js";
 import { compilePolicy, type Policy } from "../../src/policy/policy.js";
 import { counts, isEligible } from "../../src/store/approval-state.js";
 import { jobWith } from "../policy/condition-job.js";
+import { bare, blocksOf, codesIn, rowsOf } from "./markdown.js";
 
 const DOCS = readFileSync("docs/policy.md", "utf8");
-
-interface Block {
-  readonly language: string;
-  readonly text: string;
-  readonly line: number;
-}
-
-function blocksOf(docs: string): readonly Block[] {
-  return [...docs.matchAll(/^```([a-z]*)\n(.*?)^```$/gms)].map(({ 1: language = "", 2: text = "", index }) => ({
-    language,
-    text,
-    line: docs.slice(0, index).split("\n").length,
-  }));
-}
-
-/** Rows of the tables whose head starts so, cell by cell. */
-function rowsOf(docs: string, head: string): readonly (readonly string[])[] {
-  const tables = docs.matchAll(/^\|.*\|\n\|[-|]+\|\n(?:\|.*\|\n)+/gm);
-  return [...tables].flatMap(([table]) => {
-    if (!table.startsWith(head)) return [];
-    const rows = table.trimEnd().split("\n").slice(2);
-    return rows.map((row) => {
-      const cells = row.split(/(?<!\\)\|/).slice(1, -1);
-      return cells.map((cell) => cell.trim().replaceAll("\\|", "|"));
-    });
-  });
-}
-
-const codesIn = (cell: string): readonly string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
-const bare = (cell: string): string => cell.replace(/^`(.*)`$/, "$1");
 
 const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -365,21 +336,5 @@ describe("docs/policy.md as a reference", () => {
     };
     const path = /\$schema=\.\/node_modules\/dispatch-gate\/(\S+)/.exec(first?.text ?? "")?.[1];
     expect(exports["./policy.schema.json"]).toBe(`./${path}`);
-  });
-
-  test("its links lead somewhere", () => {
-    const anchors = (text: string): readonly string[] =>
-      [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
-        title
-          .toLowerCase()
-          .replace(/[^a-z0-9 -]/g, "")
-          .replaceAll(" ", "-"),
-      );
-    for (const [, target = ""] of DOCS.matchAll(/\]\(([^)]+)\)/g)) {
-      if (target.startsWith("https://")) continue;
-      const [file = "", anchor] = target.split("#");
-      const text = file === "" ? DOCS : readFileSync(join("docs", file), "utf8");
-      if (anchor !== undefined) expect(anchors(text)).toContain(anchor);
-    }
   });
 });
