@@ -2,8 +2,8 @@ import { ApprovalError } from "./errors.js";
 import type { Approval, ShownApproval } from "./gate/approval.js";
 import { createCalls, type DecideOptions, type VoteOptions } from "./gate/approval-calls.js";
 import { unknownApproval } from "./gate/approval-refusal.js";
-import { type ApprovalRef, type Desk, findApproval } from "./gate/desk.js";
-import { pageLimit, refuseUnknown } from "./gate/options.js";
+import { type ApprovalRef, checkOpen, type Desk, findApproval, readRef } from "./gate/desk.js";
+import { checkSignal, optionalText, pageLimit, refuseUnknown } from "./gate/options.js";
 import { showApproval, showInFull } from "./gate/show-approval.js";
 import { type ApprovalStats, statsOf } from "./gate/stats.js";
 import { decided } from "./gate/wait.js";
@@ -44,7 +44,7 @@ export interface Approvals {
   /** How the queue stands, and how it went within the last `windowSec` seconds (over 0, default 86,400). */
   readonly stats: (options?: { readonly windowSec?: number; readonly tenantId?: string }) => Promise<ApprovalStats>;
   /** Resolves once a request is no longer pending, whoever decided it and wherever. Rejects with the signal's reason. */
-  readonly settled: (approvalId: string, options?: { readonly signal?: AbortSignal }) => Promise<Approval>;
+  readonly settled: (ref: ApprovalRef, options?: { readonly signal?: AbortSignal }) => Promise<Approval>;
 }
 
 const OPEN: readonly ApprovalState[] = ["pending", "approved"];
@@ -64,8 +64,11 @@ export function createApprovals(desk: Desk): Approvals {
     ...createCalls(desk),
 
     list: async (options: ApprovalListOptions = {}) => {
+      checkOpen(desk);
       refuseUnknown(options, ["includeResolved", "tenantId", "after", "limit"], "approvals.list");
-      const { includeResolved = false, tenantId = null, after = null } = options;
+      const { includeResolved = false } = options;
+      const tenantId = optionalText("tenantId", options.tenantId);
+      const after = optionalText("after", options.after);
       const page = await desk.store.page({
         kind: "approvals",
         states: includeResolved ? ALL : OPEN,
@@ -79,22 +82,28 @@ export function createApprovals(desk: Desk): Approvals {
     },
 
     get: async (ref: ApprovalRef) => {
-      const stored = await findApproval(desk, ref);
+      checkOpen(desk);
+      const stored = await findApproval(desk, readRef(ref));
       return stored === null ? null : showInFull(stored, desk.now());
     },
 
     stats: (options: { readonly windowSec?: number; readonly tenantId?: string } = {}) => statsOf(desk, options),
 
-    settled: async (approvalId: string, options: { readonly signal?: AbortSignal } = {}) => {
+    settled: async (ref: ApprovalRef, options: { readonly signal?: AbortSignal } = {}) => {
+      checkOpen(desk);
       refuseUnknown(options, ["signal"], "approvals.settled");
       const { signal } = options;
+      checkSignal(signal);
+      let meant = readRef(ref);
       for (;;) {
         signal?.throwIfAborted();
-        const stored = await findApproval(desk, approvalId);
+        const stored = await findApproval(desk, meant);
         if (stored === null) throw unknownApproval();
         const approval = showApproval(stored, desk.now());
         if (approval.state !== "pending") return approval;
-        const woken = await decided(desk, approvalId, Number.POSITIVE_INFINITY, signal);
+        // From now on this very request: the job may come to wait for another.
+        meant = approval.id;
+        const woken = await decided(desk, meant, Number.POSITIVE_INFINITY, signal);
         if (woken === "closed") throw new ApprovalError("approval_unknown", "the gate was closed while it waited");
       }
     },

@@ -76,6 +76,7 @@ export type ApprovalErrorCode =
   | "approval_unknown"
   | "approval_resolved"
   | "approval_rejected"
+  | "approval_unreadable"
   | "approval_expired"
   | "approval_superseded"
   | "approval_policy_changed"

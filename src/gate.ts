@@ -16,7 +16,7 @@ import { createHub } from "./gate/hub.js";
 import { uuidv7 } from "./gate/ids.js";
 import { createJobs, type Jobs } from "./gate/jobs.js";
 import { evaluate, evaluateAndDispatch } from "./gate/line.js";
-import { type GateOptions, readOptions, refuseUnknown, type Settings } from "./gate/options.js";
+import { checkSignal, type GateOptions, readOptions, refuseUnknown, type Settings } from "./gate/options.js";
 import { createReconsider, type Reconsider } from "./gate/reconsider.js";
 import { enterJob, note, refuseInvalid } from "./gate/refusal.js";
 import { resume } from "./gate/resume.js";
@@ -334,6 +334,7 @@ function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void
       now: core.clock.wall,
       assurance: "host",
       reconsider,
+      isClosed: core.isClosed,
       capacity: async () => queueBounds(core.inForce().policy, settings).maxPending,
     }),
     audit: createAudit(core),
@@ -378,10 +379,6 @@ function checkDrain(options: DrainOptions): void {
     throw new TypeError("`concurrency` must be an integer from 1 to 256");
   }
   if (!Number.isInteger(limit) || limit < 1) throw new TypeError("`limit` must be an integer of 1 or more");
-}
-
-function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError("`signal` must be an AbortSignal");
 }
 
 function isBlank(identity: string): boolean {

@@ -15,7 +15,10 @@ import type { VoteAssurance } from "./store/rows.js";
 export interface OpenApprovalsOptions {
   /** Path of an SQLite file, or a store. */
   readonly store: string | Store;
-  /** What an identity rests on where a call does not say: default `"host"`, the caller vouches for it. */
+  /**
+   * What an identity rests on where a call does not say: default `"host"`, the caller vouches for it. With `"none"` no
+   * call can say anything else.
+   */
   readonly assurance?: VoteAssurance;
   /** The time in milliseconds since 1970-01-01T00:00:00Z. Default: the system's clock. */
   readonly now?: () => number;
@@ -55,10 +58,13 @@ export async function openApprovals(options: OpenApprovalsOptions): Promise<Open
     const document = policy === null || policy === undefined ? null : (JSON.parse(policy.document) as PolicyDocument);
     return queueLimits(document?.queue).maxPending;
   };
-  const desk: Desk = { store, hub, now: clock.wall, assurance, reconsider: null, capacity };
+  let closed = false;
+  const isClosed = (): boolean => closed;
+  const desk: Desk = { store, hub, now: clock.wall, assurance, reconsider: null, capacity, isClosed };
   return Object.freeze({
     ...createApprovals(desk),
     close: async () => {
+      closed = true;
       hub.close();
       if (typeof options.store === "string") await opened.close();
     },

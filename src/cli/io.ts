@@ -1,3 +1,4 @@
+import { NEVER_SEEN } from "../evidence/display.js";
 import type { Json } from "../outcome.js";
 
 /** Where text goes. */
@@ -53,7 +54,7 @@ export function literal(text: string): string {
  * What `displaySafe` writes out too, but for the line breaks that stand between the parts of the document; and the sign
  * that begins `##[...]`, which some runners of builds take for a command anywhere in a line.
  */
-const INVISIBLE = /(?!\n)[\p{C}\p{Zl}\p{Zp}]|#(?=#[A-Za-z]*\[)/gu;
+const INVISIBLE = new RegExp(`(?!\\n)[${NEVER_SEEN}]|(?! )\\p{Zs}|#(?=#[A-Za-z]*\\[)`, "gu");
 
 function asJsonEscape(character: string): string {
   return [...Array(character.length).keys()]

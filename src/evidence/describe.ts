@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../outcome.js";
-import { displaySafe } from "./display.js";
+import { displayLiteral, displaySafe } from "./display.js";
 import type { EventType } from "./event.js";
 
 /** One event in one line for people. Nothing in it can move a terminal's cursor or turn text around. */
@@ -26,15 +26,15 @@ function sentence(type: EventType, body: JsonObject): string {
     case "approval.joined":
       return `joined the open approval for ${text(body.topic)}`;
     case "approval.voted":
-      return `${text(of(body.approver, "id"))} voted to ${text(body.vote)}; the request is ${text(body.state)}`;
+      return `${named(of(body.approver, "id"))} voted to ${text(body.vote)}; the request is ${text(body.state)}`;
     case "approval.resolved":
       return `the approval request is ${text(body.state)}${replaced(body)}`;
     case "approval.refused":
-      return `${text(body.by)} was refused to ${text(body.call)}: ${text(body.code)}`;
+      return `${named(body.by)} was refused to ${text(body.call)}: ${text(body.code)}`;
     case "approval.detached":
-      return `${text(body.by)} withdrew the job; others wait for the same request`;
+      return `${named(body.by)} withdrew the job; others wait for the same request`;
     case "approval.lifted":
-      return `${text(of(body.approver, "id"))} lifted the rejection`;
+      return `${named(of(body.approver, "id"))} lifted the rejection`;
     case "clock.jumped":
       return `the system's clock was set by ${text(body.by_ms)} ms`;
     case "gate.recovered":
@@ -104,6 +104,12 @@ function of(value: Json | undefined, key: string): Json | undefined {
 
 function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Who somebody is: as it stands where it is one plain word, and as a literal where it could pass for words of ours. */
+function named(value: Json | undefined): string {
+  const name = text(value);
+  return /^[\p{L}\p{N}._@:+~%/-]+$/u.test(name) ? name : displayLiteral(name);
 }
 
 function text(value: Json | undefined): string {

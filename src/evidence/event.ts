@@ -85,11 +85,11 @@ export function boundList(list: readonly Json[]): Json {
 }
 
 /** A text of any length in bounded space. Lone surrogates, which no event can hold, become U+FFFD. */
-export function boundText(text: string): Json {
+export function boundText(text: string, most: number = MAX_TEXT): Json {
   const whole = text.toWellFormed();
-  if (whole.length <= MAX_TEXT) return whole;
+  if (whole.length <= most) return whole;
   return {
-    head: whole.slice(0, MAX_TEXT).toWellFormed(),
+    head: whole.slice(0, most).toWellFormed(),
     length: whole.length,
     hash: digest("value", canonicalize(whole)),
   };

@@ -2,12 +2,20 @@ import { ApprovalError } from "../errors.js";
 import { boundText, type EventFacts } from "../evidence/event.js";
 import type { ChangeAnswer, StoredApproval, VoteRequest } from "../store/port.js";
 import type { Approval } from "./approval.js";
-import { approvalRefusal, policyChanged, supersededBy, unknownApproval } from "./approval-refusal.js";
-import { type ApproverInput, checkBy, readApprover, readIdentity, readNote, readView } from "./approver.js";
+import { approvalRefusal, policyChanged, supersededBy, unknownApproval, unreadable } from "./approval-refusal.js";
+import {
+  type ApproverInput,
+  copyBy,
+  type GivenBy,
+  readApprover,
+  readIdentity,
+  readNote,
+  readView,
+} from "./approver.js";
 import { ROUNDS } from "./claim.js";
 import { SETTLE_WAIT_MS } from "./core.js";
-import { type ApprovalRef, type Desk, findApproval } from "./desk.js";
-import { showApproval } from "./show-approval.js";
+import { type ApprovalRef, checkOpen, type Desk, findApproval, readRef } from "./desk.js";
+import { isReadable, showApproval } from "./show-approval.js";
 
 /** What a decision about a request carries. */
 export interface DecideOptions {
@@ -34,32 +42,41 @@ export interface Calls {
 const DECIDE = ["by", "note"];
 const VOTE = [...DECIDE, "view"];
 
+/** Who makes which call about what, copied when it was made. */
+interface Attempt {
+  readonly call: keyof Calls;
+  readonly ref: ApprovalRef;
+  readonly by: GivenBy;
+}
+
 /** The calls of one desk. Each that is refused is recorded as one event, and changes nothing else. */
 export function createCalls(desk: Desk): Calls {
+  /** Takes a call as it is made: everything is copied before anything is waited for. */
+  const take = (call: keyof Calls, ref: ApprovalRef, options: DecideOptions, known: readonly string[]): Attempt => {
+    checkOpen(desk);
+    return { call, ref: readRef(ref), by: copyBy(options, known, call) };
+  };
+
   /** Finds the request, makes the call, and answers the request as it stands then. */
-  const attempt = async (
-    { call, ref, by }: { readonly call: keyof Calls; readonly ref: ApprovalRef; readonly by: ApproverInput },
-    step: (stored: StoredApproval) => Promise<unknown>,
-  ): Promise<Approval> => {
+  const attempt = async (made: Attempt, step: (stored: StoredApproval) => Promise<unknown>): Promise<Approval> => {
     let stored: StoredApproval | null = null;
     try {
-      stored = await findApproval(desk, ref);
+      stored = await findApproval(desk, made.ref);
       if (stored === null) throw unknownApproval();
       await step(stored);
     } catch (error) {
-      if (error instanceof ApprovalError) await record(desk, { call, ref, by, stored, error });
+      if (error instanceof ApprovalError) await record(desk, made, stored, error);
       throw error;
     }
     return showApproval((await findApproval(desk, stored.row.id)) ?? stored, desk.now());
   };
 
   const vote = (call: "approve" | "reject" | "revoke", ref: ApprovalRef, options: VoteOptions): Promise<Approval> => {
-    checkBy(options, call === "revoke" ? DECIDE : VOTE, call);
+    const made = take(call, ref, options, call === "revoke" ? DECIDE : VOTE);
     const note = readNote(options.note);
     const view = readView(options.view);
-    const { by } = options;
-    return attempt({ call, ref, by }, (stored) => {
-      const approver = readApprover(by, desk.assurance);
+    return attempt(made, (stored) => {
+      const approver = readApprover(made.by, desk.assurance);
       const kind = call === "approve" ? "approve" : "reject";
       const on = call === "revoke" ? "approved" : "open";
       return castVote(desk, stored, { vote: kind, on, approver, view, note });
@@ -78,23 +95,21 @@ export function createCalls(desk: Desk): Calls {
     revoke: async (ref, options) => vote("revoke", ref, options),
 
     cancel: async (ref, options) => {
-      checkBy(options, DECIDE, "cancel");
+      const made = take("cancel", ref, options, DECIDE);
       const note = readNote(options.note);
-      const { by } = options;
-      return attempt({ call: "cancel", ref, by }, async (stored) => {
+      return attempt(made, async (stored) => {
         const { id: approvalId, tenantId } = stored.row;
-        const jobId = typeof ref === "string" ? stored.row.jobId : ref.jobId;
-        const step = { approvalId, tenantId, jobId, by: readIdentity(by.id), note };
+        const jobId = typeof made.ref === "string" ? stored.row.jobId : made.ref.jobId;
+        const step = { approvalId, tenantId, jobId, by: readIdentity(made.by.id), note };
         change(stored, await desk.store.change({ kind: "cancel", now: desk.now(), waitMs: SETTLE_WAIT_MS, ...step }));
       });
     },
 
     lift: async (ref, options) => {
-      checkBy(options, DECIDE, "lift");
+      const made = take("lift", ref, options, DECIDE);
       const note = readNote(options.note);
-      const { by } = options;
-      return attempt({ call: "lift", ref, by }, async (stored) => {
-        const step = { approvalId: stored.row.id, approver: readApprover(by, desk.assurance), note };
+      return attempt(made, async (stored) => {
+        const step = { approvalId: stored.row.id, approver: readApprover(made.by, desk.assurance), note };
         change(stored, await desk.store.change({ kind: "lift", now: desk.now(), waitMs: SETTLE_WAIT_MS, ...step }));
       });
     },
@@ -111,6 +126,8 @@ async function castVote(desk: Desk, stored: StoredApproval, ballot: Ballot): Pro
   const { reconsider, store } = desk;
   const approvalId = stored.row.id;
   let current = stored;
+  // One who has not the host's configuration can still tell whether there is anything to approve.
+  if (ballot.vote === "approve" && !isReadable(current)) throw unreadable();
   for (let round = 0; round < ROUNDS; round += 1) {
     const open = current.row.state === "pending";
     const decided = ballot.vote === "approve" && open && reconsider !== null ? await reconsider.decide(current) : null;
@@ -139,19 +156,13 @@ async function renewed(
 /** Records a call that was refused. That it cannot be written makes the refusal no less one. */
 async function record(
   { store, now }: Desk,
-  refused: {
-    readonly call: string;
-    readonly ref: ApprovalRef;
-    readonly by: ApproverInput;
-    readonly stored: StoredApproval | null;
-    readonly error: ApprovalError;
-  },
+  { call, ref, by }: Attempt,
+  stored: StoredApproval | null,
+  { code }: ApprovalError,
 ): Promise<void> {
-  const { call, ref, by, stored, error } = refused;
-  const named = typeof ref === "string" ? ref : String(ref.jobId);
   const about: EventFacts =
     stored === null
-      ? { ref: boundText(named) }
+      ? { ref: boundText(typeof ref === "string" ? ref : ref.jobId, MAX_NAMED) }
       : {
           approval_id: stored.row.id,
           trace_id: stored.row.traceId,
@@ -159,11 +170,14 @@ async function record(
           tenant_id: stored.row.tenantId,
           state: stored.row.state,
         };
-  const who = typeof by.id === "string" ? boundText(by.id) : null;
-  const facts: EventFacts = { ...about, call, by: who, code: error.code };
+  const who = typeof by.id === "string" ? boundText(by.id, MAX_NAMED) : null;
+  const facts: EventFacts = { ...about, call, by: who, code };
   try {
     await store.change({ kind: "note", now: now(), waitMs: SETTLE_WAIT_MS, type: "approval.refused", facts });
   } catch {
     // A store that fails shows in every call that needs it.
   }
 }
+
+/** Characters of what a refused call named: whoever can only be refused must not be able to write much. */
+const MAX_NAMED = 128;

@@ -9,7 +9,11 @@ export interface Asked {
   readonly constraints: Constraints;
   readonly derivedTags: readonly string[];
   readonly snapshot: string;
+  readonly binding: string;
   readonly dispatcher: string;
+  readonly expiresInMs: number;
+  readonly useWithinMs: number;
+  readonly rejectionStandsMs: number;
 }
 
 /** What one request asks otherwise than another, by field, in the order of the fields' names. Empty for equal ones. */
@@ -25,7 +29,8 @@ export function changesBetween(before: Asked, after: Asked): readonly ApprovalCh
 
 /** Each part that can differ, under its name. */
 function fieldsOf(asked: Asked): ReadonlyMap<string, Json> {
-  const { decision, requirements, constraints, derivedTags, snapshot, dispatcher } = plain(asked);
+  const { decision, requirements, constraints, derivedTags, snapshot, binding, dispatcher } = plain(asked);
+  const { expiresInMs, useWithinMs, rejectionStandsMs } = asked;
   const { type, ruleId, reason, matched, erred, constraints: asking, obligations, remediations } = decision;
   const { approvals: _approvals, ...others } = obligations;
   return new Map<string, Json>([
@@ -38,7 +43,11 @@ function fieldsOf(asked: Asked): ReadonlyMap<string, Json> {
     ["requirements", requirements],
     ["derivedTags", derivedTags],
     ["snapshot", snapshot],
+    ["binding", binding],
     ["dispatcher", dispatcher],
+    ["expiresInMs", expiresInMs],
+    ["useWithinMs", useWithinMs],
+    ["rejectionStandsMs", rejectionStandsMs],
     ...under("policy", asking),
     ...under("constraints", constraints),
     ...under("obligations", others),

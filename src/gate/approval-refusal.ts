@@ -7,6 +7,13 @@ export function unknownApproval(): ApprovalError {
   return new ApprovalError("approval_unknown", "there is no such approval request");
 }
 
+/** What would be approved is not there any more, or is not what was hashed. */
+export function unreadable(): ApprovalError {
+  return new ApprovalError("approval_unreadable", "the job's content was erased, or is not what was hashed", {
+    help: "reject the request, or let it lapse",
+  });
+}
+
 /** The request no longer holds; what takes its place, if anything does, is named. */
 export function supersededBy(approvalId: string | null): ApprovalError {
   const help =

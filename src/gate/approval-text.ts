@@ -1,5 +1,5 @@
-import { sortKeys } from "../canonical.js";
 import { displayLiteral, displaySafe } from "../evidence/display.js";
+import { displayJson, displayRows } from "../evidence/display-json.js";
 import type { AdmittedJob } from "../job/job.js";
 import type { ApprovalRequirement, Json, JsonObject } from "../outcome.js";
 import type { Approval, Vote } from "./approval.js";
@@ -15,6 +15,7 @@ export function renderApproval(approval: Approval): string {
     ...rows([
       ["in the queue", `since ${moment(approval.queuedSince)}, for ${span(approval.ageMs)}`],
       ["asked", moment(approval.requestedAt)],
+      ["by job", `${displayLiteral(approval.jobId)}, trace ${displayLiteral(approval.traceId)}`],
       [approval.state === "approved" ? "to be used before" : "expires", moment(approval.expiresAt)],
       ["decided", approval.decidedAt === null ? null : moment(approval.decidedAt)],
       ["ended", approval.resolvedAt === null ? null : `${moment(approval.resolvedAt)}${by(approval.resolvedBy)}`],
@@ -31,15 +32,21 @@ export function renderApproval(approval: Approval): string {
       ["all rules that match", list(decision.matched)],
       ["of these in doubt", decision.erred.length === 0 ? null : list(decision.erred)],
       ["policy", approval.snapshot],
+      ["holds for", approval.binding === "snapshot" ? "this policy alone" : "as long as the decision is the same"],
     ]),
     "Who must approve: each of these on its own",
     ...approval.requirements.map((requirement) => `  ${inWords(requirement)}`),
+    ...rows([
+      ["an approval may be used for", span(approval.useWithinMs)],
+      ["a rejection stands for", span(approval.rejectionStandsMs)],
+    ]),
     "What holds if it runs",
     ...rows([
       ["dispatcher", displayLiteral(approval.dispatcher)],
-      ["limits on the run", json(approval.constraints as JsonObject, "  ")],
-      ["rates", json(decision.obligations.limits as unknown as Json, "  ")],
-      ["outputs", json(decision.obligations.outputs as unknown as Json, "  ")],
+      ["limits on the run", displayJson(approval.constraints as JsonObject, "  ")],
+      ["rates", displayJson(decision.obligations.limits as unknown as Json, "  ")],
+      ["pools", displayJson(decision.obligations.pools as unknown as Json, "  ")],
+      ["outputs", displayJson(decision.obligations.outputs as unknown as Json, "  ")],
     ]),
     ...part("What could be done instead", decision.remediations as unknown as readonly Json[]),
     ...part("What is asked otherwise than before", approval.changes as unknown as readonly Json[]),
@@ -51,11 +58,11 @@ export function renderApproval(approval: Approval): string {
       ["view", approval.view],
     ]),
   ];
-  return lines.map(displaySafe).join("\n");
+  return lines.flatMap((line) => displayRows(displaySafe(line))).join("\n");
 }
 
-function jobLines({ tenantId, derivedTags }: Approval, job: AdmittedJob | null): readonly string[] {
-  if (job === null) return ["The job", "  its content was erased"];
+function jobLines({ tenantId, derivedTags, derivedSince }: Approval, job: AdmittedJob | null): readonly string[] {
+  if (job === null) return ["The job", "  its content was erased, or is not what was hashed: it cannot be approved"];
   const { actor } = job;
   return [
     "The job",
@@ -66,13 +73,14 @@ function jobLines({ tenantId, derivedTags }: Approval, job: AdmittedJob | null):
       ["on behalf of", actor?.onBehalfOf === undefined ? null : displayLiteral(actor.onBehalfOf)],
       ["tags it declares", list(job.riskTags)],
       ["tags derived by the host", list(derivedTags)],
+      ["tags derived since, for equal jobs", derivedSince.length === 0 ? null : list(derivedSince)],
       ["capability", job.capability === null ? null : displayLiteral(job.capability)],
       ["requires", job.requires.length === 0 ? null : list(job.requires)],
-      ["resources", json(job.resources as unknown as Json, "  ")],
-      ["limits of its own", json(job.constraints as unknown as Json, "  ")],
-      ["labels", json(job.labels, "  ")],
-      ["payload", json(job.payload, "  ")],
-      ["annotations (not part of what is approved)", json(job.annotations, "  ")],
+      ["resources", displayJson(job.resources as unknown as Json, "  ")],
+      ["limits of its own", displayJson(job.constraints as unknown as Json, "  ")],
+      ["labels", displayJson(job.labels, "  ")],
+      ["payload", displayJson(job.payload, "  ")],
+      ["annotations (not part of what is approved)", displayJson(job.annotations, "  ")],
     ]),
   ];
 }
@@ -83,33 +91,16 @@ function rows(pairs: readonly (readonly [name: string, value: string | null])[])
 }
 
 function part(title: string, values: readonly Json[]): readonly string[] {
-  return values.length === 0 ? [] : [title, ...values.flatMap((value) => `  ${json(value, "  ")}`.split("\n"))];
+  return values.length === 0 ? [] : [title, ...values.flatMap((value) => `  ${displayJson(value, "  ")}`.split("\n"))];
 }
 
 function list(texts: readonly string[]): string {
   return texts.length === 0 ? "none" : texts.map(displayLiteral).join(", ");
 }
 
-/** JSON in lines, its texts and keys as literals. Only what is between values is ours. */
-function json(value: Json | undefined, indent: string): string {
-  if (value === undefined) return "none";
-  if (typeof value === "string") return displayLiteral(value);
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const deeper = `${indent}  `;
-  if (Array.isArray(value)) {
-    const items = (value as readonly Json[]).map((item) => `${deeper}${json(item, deeper)}`);
-    return items.length === 0 ? "[]" : `[\n${items.join(",\n")}\n${indent}]`;
-  }
-  const object = value as JsonObject;
-  const members = sortKeys(Object.keys(object).filter((key) => object[key] !== undefined)).map(
-    (key) => `${deeper}${displayLiteral(key)}: ${json(object[key], deeper)}`,
-  );
-  return members.length === 0 ? "{}" : `{\n${members.join(",\n")}\n${indent}}`;
-}
-
 function inWords(requirement: ApprovalRequirement): string {
   const { ruleId, quorum, roles, kinds, allowSelf, confirmView, assurance } = requirement;
-  const people = `${quorum} ${kinds.join(" or ")}${quorum === 1 ? "" : "s"}`;
+  const people = `${quorum} ${kinds.map((kind) => (quorum === 1 ? kind : `${kind}s`)).join(" or ")}`;
   const role = roles === undefined ? "" : ` with one of the roles ${list(roles)}`;
   const extras = [
     ...(confirmView ? ["whose vote names this view"] : []),

@@ -8,6 +8,7 @@ import type {
   Decision,
   Json,
 } from "../outcome.js";
+import type { ApprovalBinding } from "../store/rows.js";
 
 /** One vote on a request. */
 export interface Vote {
@@ -52,12 +53,19 @@ export interface Approval {
   readonly snapshot: string;
   /** What of the decision the approval is given for: its type, its obligations, and who will act. */
   readonly fingerprint: string;
+  /** Whether any other policy ends it, or only one whose decision about the job differs: of the gate that asked. */
+  readonly binding: ApprovalBinding;
   /** The one dispatcher that may run it. */
   readonly dispatcher: string;
-  /** The job, read back from the bytes that were hashed; null once it was erased. Its `riskTags` are those it declared. */
+  /**
+   * The job, read back from the bytes that were hashed; null once it was erased, or where it is not what was hashed: then
+   * it cannot be approved. Its `riskTags` are those it declared.
+   */
   readonly job: AdmittedJob | null;
   /** Tags that the host derived when approval was asked for. */
   readonly derivedTags: readonly string[];
+  /** Further tags that were derived for equal jobs that joined: they count when the job is decided again. */
+  readonly derivedSince: readonly string[];
   readonly decision: Decision;
   /** The limits that the run will be held to, from policy, job and gate together; a claim may tighten them, never widen. */
   readonly constraints: Constraints;
@@ -71,6 +79,10 @@ export interface Approval {
   readonly ageMs: number;
   /** When a pending request, or the use of an approved one, lapses. */
   readonly expiresAt: number;
+  /** How long an approval may wait for its use, in milliseconds. */
+  readonly useWithinMs: number;
+  /** How long a rejection would stand against the same content, in milliseconds. */
+  readonly rejectionStandsMs: number;
   /** When the votes decided it; null while they have not. */
   readonly decidedAt: number | null;
   readonly resolvedAt: number | null;
@@ -89,8 +101,9 @@ export interface Approval {
 /** A request with everything that a reviewer needs, as text that is safe to show. */
 export interface ShownApproval extends Approval {
   /**
-   * All of it in lines, made from the canonical bytes. Control, bidi, zero-width and other invisible characters are
-   * written out; long runs of one character are told by their count; nothing is left out.
+   * All of it in rows of at most 78 columns, made from the canonical bytes. Control, bidi, zero-width and other invisible
+   * characters are written out; long runs of one character are told by their count; a row that goes on from the one before
+   * begins with `| `; nothing is left out.
    */
   readonly text: string;
 }

@@ -7,7 +7,7 @@ import type { VoteAssurance } from "../store/rows.js";
 import { freshSalt } from "./ids.js";
 import { refuseUnknown } from "./options.js";
 
-/** Who votes, as the host knows them: never as an agent says. */
+/** Who votes, as the host knows them: never as an agent says. A plain object: of it only own properties count. */
 export interface ApproverInput {
   /** 1 to 256 characters. Compared without invisible characters, NFKC, case-folded, trimmed. */
   readonly id: string;
@@ -24,6 +24,9 @@ export interface ApproverInput {
 }
 
 const MAX_NOTE = 4_096;
+
+/** Roles or tenants of one approver. */
+const MAX_LIST = 64;
 
 /** A note with its commitment, or null where there is none. Throws a `TypeError` for anything else. */
 export function readNote(text: unknown): Note | null {
@@ -43,16 +46,32 @@ export function readView(view: unknown): string | null {
   return view;
 }
 
-/** Checks that a call says who makes it. Throws a `TypeError` for arguments that are none. */
-export function checkBy(
-  options: unknown,
-  known: readonly string[],
-  call: string,
-): asserts options is { by: ApproverInput } {
+/** What a call was given as who makes it, copied and not looked at yet. */
+export type GivenBy = Readonly<Record<keyof ApproverInput, unknown>>;
+
+/**
+ * Copies who makes a call, at once and once: whatever happens to the caller's object afterwards changes nothing, and what
+ * an object inherits is not the host's word. Throws a `TypeError` for arguments that say nobody.
+ */
+export function copyBy(options: unknown, known: readonly string[], call: string): GivenBy {
   const { by } = (options ?? {}) as { readonly by?: unknown };
   if (typeof by !== "object" || by === null) throw new TypeError(`\`${call}\` needs \`by\`: who decides`);
   refuseUnknown(options as object, known, `approvals.${call}`);
   refuseUnknown(by, ["id", "kind", "roles", "tenants", "assurance"], "an approver");
+  const own = (key: keyof ApproverInput): unknown => {
+    const value: unknown = Object.getOwnPropertyDescriptor(by, key)?.value;
+    // One item more than may be, and a hole as what it is: both are refused below.
+    return Array.isArray(value)
+      ? Array.from({ length: Math.min(value.length, MAX_LIST + 1) }, (_, n) => value[n])
+      : value;
+  };
+  return {
+    id: own("id"),
+    kind: own("kind"),
+    roles: own("roles"),
+    tenants: own("tenants"),
+    assurance: own("assurance"),
+  };
 }
 
 /** An identity, checked. Throws an `ApprovalError` for one that is none. */
@@ -64,7 +83,7 @@ export function readIdentity(id: unknown): { readonly id: string; readonly key: 
 }
 
 /** Who votes, checked and copied. Throws an `ApprovalError` for an identity that is none. */
-export function readApprover(by: ApproverInput, defaultAssurance: VoteAssurance): Approver {
+export function readApprover(by: GivenBy, defaultAssurance: VoteAssurance): Approver {
   const { kind = "human", roles = [], tenants, assurance = defaultAssurance } = by;
   if (kind !== "human" && kind !== "service") {
     throw new ApprovalError("approver_invalid", "an approver is human or service");
@@ -72,14 +91,18 @@ export function readApprover(by: ApproverInput, defaultAssurance: VoteAssurance)
   if (assurance !== "host" && assurance !== "token" && assurance !== "none") {
     throw new ApprovalError("approver_invalid", "an approver's assurance is host, token or none");
   }
+  if (defaultAssurance === "none" && assurance !== "none") {
+    throw new ApprovalError("approver_invalid", "these approvals were opened to vouch for nobody", {
+      help: "open them with the `assurance` that identities rest on",
+    });
+  }
   if (!isListOfText(roles) || (tenants !== undefined && !isListOfText(tenants))) {
     throw new ApprovalError("approver_invalid", "an approver's roles and tenants must be lists of at most 64 strings");
   }
-  const tenantsOf = tenants === undefined ? null : [...tenants];
-  return { ...readIdentity(by.id), kind, roles: [...roles], tenants: tenantsOf, assurance };
+  return { ...readIdentity(by.id), kind, roles, tenants: tenants ?? null, assurance };
 }
 
 function isListOfText(list: unknown): list is readonly string[] {
-  if (!Array.isArray(list) || list.length > 64) return false;
+  if (!Array.isArray(list) || list.length > MAX_LIST) return false;
   return list.every((item) => typeof item === "string" && item.length <= 256 && item.isWellFormed());
 }

@@ -3,6 +3,7 @@ import { DEFAULT_MAX_JOB_BYTES } from "../job/admit.js";
 import type { AdmittedJob } from "../job/job.js";
 import { nearest } from "../nearest.js";
 import type { Policy, PolicySource, QueueLimits } from "../policy/policy.js";
+import { quoted } from "../policy/source.js";
 import type { Store } from "../store/port.js";
 import type { GateEvent } from "./hub.js";
 
@@ -141,7 +142,7 @@ export function refuseUnknown(options: object, known: readonly string[], where: 
     if (known.includes(key)) continue;
     const meant = nearest(key, known);
     throw new TypeError(
-      `${where} has no option \`${key}\`${meant === undefined ? "" : `: did you mean \`${meant}\`?`}`,
+      `${where} has no option ${quoted(key)}${meant === undefined ? "" : `: did you mean \`${meant}\`?`}`,
     );
   }
 }
@@ -158,6 +159,18 @@ function optionalFunction(name: string, value: unknown): void {
 function numberIn(name: string, value: unknown, min: number, max: number): number {
   if (typeof value === "number" && value >= min && value <= max) return value;
   throw new TypeError(`\`${name}\` must be a number from ${min === Number.MIN_VALUE ? "over 0" : min} to ${max}`);
+}
+
+/** Null for a text that is absent. Throws a `TypeError` for what is none. */
+export function optionalText(name: string, value: unknown): string | null {
+  if (value === undefined) return null;
+  if (typeof value === "string") return value;
+  throw new TypeError(`\`${name}\` must be a string`);
+}
+
+/** Throws a `TypeError` for what can abort nothing. */
+export function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError("`signal` must be an AbortSignal");
 }
 
 /** Checks a page size: 1 to 1,000, by default 100. */

@@ -2,6 +2,7 @@ import { ApprovalError } from "../errors.js";
 import { decideAdmitted } from "../policy/policy.js";
 import { union } from "../store/approval-state.js";
 import type { DecidedAnew, StoredApproval } from "../store/port.js";
+import { unreadable } from "./approval-refusal.js";
 import { fingerprint, spansOf } from "./asking.js";
 import type { Core } from "./core.js";
 import { evaluate } from "./line.js";
@@ -25,7 +26,7 @@ export function createReconsider(core: Core): Reconsider {
 
     decide: async ({ row, vault }) => {
       const read = readBack(vault, { id: row.jobId, traceId: row.traceId, hash: row.jobHash });
-      if (!read.ok) throw new ApprovalError("approval_unknown", read.message);
+      if (!read.ok) throw unreadable();
       const { job } = read.admission;
       const derived = await deriveTags(core, job, core.clock.monotonic() + core.settings.deadlineMs);
       if (!derived.ok) {

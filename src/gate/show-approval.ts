@@ -1,4 +1,3 @@
-import { ApprovalError } from "../errors.js";
 import type { AdmittedJob } from "../job/job.js";
 import type { Decision } from "../outcome.js";
 import { standsUntil, viewOf } from "../store/approval-state.js";
@@ -24,9 +23,11 @@ export function showApproval({ row, votes, vault, before }: StoredApproval, now:
     jobHash: row.jobHash,
     snapshot: row.snapshot,
     fingerprint: row.fingerprint,
+    binding: row.binding,
     dispatcher: row.dispatcher,
     job: jobOf(row, vault),
     derivedTags: shown.derivedTags,
+    derivedSince: row.derivedTags.filter((tag) => !shown.derivedTags.includes(tag)),
     decision: JSON.parse(row.decision) as Decision,
     constraints: shown.constraints,
     requirements: row.requirements,
@@ -35,6 +36,8 @@ export function showApproval({ row, votes, vault, before }: StoredApproval, now:
     requestedAt: row.requestedAt,
     ageMs: Math.max(0, now - row.queuedSince),
     expiresAt,
+    useWithinMs: row.useWithinMs,
+    rejectionStandsMs: row.rejectionStandsMs,
     decidedAt: row.decidedAt,
     resolvedAt: row.resolvedAt,
     resolvedBy: row.resolvedBy,
@@ -60,8 +63,12 @@ export function showInFull(stored: StoredApproval, now: number): ShownApproval {
 
 function askedBy(row: ApprovalRow): Asked {
   const { derivedTags, constraints } = JSON.parse(row.shown) as ShownFacts;
-  const { requirements, snapshot, dispatcher } = row;
+  const { requirements, snapshot, dispatcher, binding, useWithinMs, rejectionStandsMs } = row;
   return {
+    binding,
+    expiresInMs: row.expiresAt - row.requestedAt,
+    useWithinMs,
+    rejectionStandsMs,
     decision: JSON.parse(row.decision) as Decision,
     requirements,
     constraints,
@@ -71,10 +78,13 @@ function askedBy(row: ApprovalRow): Asked {
   };
 }
 
-/** The job as it was hashed; null once it was erased. */
+/** The job as it was hashed; null where it was erased, or is not what was hashed. */
 function jobOf(row: ApprovalRow, vault: StoredApproval["vault"]): AdmittedJob | null {
-  if (!vault.has("job")) return null;
   const read = readBack(vault, { id: row.jobId, traceId: row.traceId, hash: row.jobHash });
-  if (!read.ok) throw new ApprovalError("approval_unknown", read.message);
-  return read.admission.job;
+  return read.ok ? read.admission.job : null;
+}
+
+/** Whether there is anything to approve. */
+export function isReadable({ row, vault }: StoredApproval): boolean {
+  return jobOf(row, vault) !== null;
 }

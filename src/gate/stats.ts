@@ -1,5 +1,5 @@
-import type { Desk } from "./desk.js";
-import { refuseUnknown } from "./options.js";
+import { checkOpen, type Desk } from "./desk.js";
+import { optionalText, refuseUnknown } from "./options.js";
 
 /** How the queue of requests stands. */
 export interface ApprovalStats {
@@ -30,8 +30,10 @@ export async function statsOf(
   desk: Desk,
   options: { readonly windowSec?: number; readonly tenantId?: string },
 ): Promise<ApprovalStats> {
+  checkOpen(desk);
   refuseUnknown(options, ["windowSec", "tenantId"], "approvals.stats");
-  const { windowSec = 86_400, tenantId = null } = options;
+  const { windowSec = 86_400 } = options;
+  const tenantId = optionalText("tenantId", options.tenantId);
   if (!(windowSec > 0 && windowSec <= MAX_WINDOW_SEC)) {
     throw new TypeError(`\`windowSec\` must be a number from over 0 to ${MAX_WINDOW_SEC}`);
   }
@@ -45,7 +47,7 @@ export async function statsOf(
     oldestAgeMs: stats.oldest === null ? null : Math.max(0, now - stats.oldest),
     approvedNotDispatched: stats.approved,
     expired: stats.expired,
-    decided: times.length,
+    decided: stats.decided,
     medianDecisionMs: rank(times, 0.5),
     p95DecisionMs: rank(times, 0.95),
     windowSec,

@@ -14,8 +14,12 @@ export function readBack(
 ): ReadBack {
   const canonical = vault.get("job");
   if (canonical === undefined) return { ok: false, message: "the content of that job was erased" };
-  const annotations = JSON.parse(vault.get("annotations") ?? "{}") as JsonObject;
-  const admission = readmit(canonical, { id: stored.id, traceId: stored.traceId, annotations });
-  if (admission.hash === stored.hash) return { ok: true, admission };
+  try {
+    const annotations = JSON.parse(vault.get("annotations") ?? "{}") as JsonObject;
+    const admission = readmit(canonical, { id: stored.id, traceId: stored.traceId, annotations });
+    if (admission.hash === stored.hash) return { ok: true, admission };
+  } catch {
+    // What cannot be parsed is not what was hashed either.
+  }
   return { ok: false, message: "the stored job is not the one that was hashed" };
 }

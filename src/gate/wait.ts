@@ -39,11 +39,15 @@ export async function decided(
   const either = signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]);
   // First wait, then look: what happens in between is not missed.
   const woken = core.hub.settled(approvalId, until, either);
-  const { rows = [] } = await core.store.read({ kind: "approval_rows", ids: [approvalId] });
-  if (rows[0]?.state !== "pending") {
+  try {
+    const { rows = [] } = await core.store.read({ kind: "approval_rows", ids: [approvalId] });
+    if (rows[0]?.state === "pending") return await woken;
+  } catch (error) {
+    // A wait that nobody waits for any more must not keep the store looked at.
     enough.abort();
-    await woken;
-    return signal?.aborted === true ? "aborted" : "changed";
+    throw error;
   }
-  return woken;
+  enough.abort();
+  await woken;
+  return signal?.aborted === true ? "aborted" : "changed";
 }

@@ -1,5 +1,6 @@
 import { canonicalize } from "../canonical.js";
 import { digest } from "../digest.js";
+import { NEVER_SEEN } from "../evidence/display.js";
 import { type EventFacts, sealEvent } from "../evidence/event.js";
 import type { ApprovalRequirement, ApprovalState, Json, Reason } from "../outcome.js";
 import type { DecidedAnew } from "./port.js";
@@ -186,11 +187,13 @@ export function allowsSelf(requirements: readonly ApprovalRequirement[]): boolea
   return requirements.every(({ allowSelf }) => allowSelf);
 }
 
+const INVISIBLE = new RegExp(`[${NEVER_SEEN}]`, "gu");
+
 /**
- * An identity as it is compared: two spellings of one name are one person. Without characters that nobody sees, and
- * folded by way of capitals, where `ß` is `SS` and the sigma at the end of a word is any other.
+ * An identity as it is compared: two spellings of one name are one person. Without characters that nobody sees, spaces as
+ * one, and folded by way of capitals, where `ß` is `SS` and the sigma at the end of a word is any other.
  */
 export function foldIdentity(id: string): string {
-  const visible = id.replace(/[\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}]/gu, "").normalize("NFKC");
-  return visible.toLowerCase().toUpperCase().toLowerCase().normalize("NFKC").trim();
+  const apart = id.replace(INVISIBLE, "").normalize("NFKD");
+  return apart.toLowerCase().toUpperCase().toLowerCase().normalize("NFKC").replace(/\s+/gu, " ").trim();
 }

@@ -173,7 +173,7 @@ function ask(claim: Claim, verdict: Approve, before: ApprovalRow | null): Judgem
   const shown: ShownFacts = {
     derivedTags: union(request.derivedTags ?? [], before?.derivedTags ?? []),
     constraints: JSON.parse(request.constraints) as Constraints,
-    annotations: digest("value", job.annotations),
+    annotations: before === null ? digest("value", job.annotations) : annotationsOf(before),
     before: before === null ? null : viewOf(before),
   };
   const approval: ApprovalRow = {
@@ -209,6 +209,7 @@ function ask(claim: Claim, verdict: Approve, before: ApprovalRow | null): Judgem
     supersededBy: null,
   };
   if (before !== null) replace(claim, before, approval);
+  else keepAnnotations(claim);
   claim.writes.push({ to: "approvals", row: approval });
   const own = { job_id: approval.jobId, trace_id: approval.traceId, job: approval.commitment };
   const facts = {
@@ -220,6 +221,19 @@ function ask(claim: Claim, verdict: Approve, before: ApprovalRow | null): Judgem
   };
   append(claim, sealEvent("approval.requested", now, facts));
   return wait(claim, verdict, approval, approval.jobId !== row.id);
+}
+
+/** A request in another's place shows the job that opened the first one, with what that one had beside it. */
+function annotationsOf(before: ApprovalRow): string {
+  return (JSON.parse(before.shown) as ShownFacts).annotations;
+}
+
+/** A job that is asked for once more may carry other annotations than before: those of this request are shown. */
+function keepAnnotations({ before, request, row, writes }: Claim): void {
+  if (before === null) return;
+  const { salt, annotations: value } = request.job;
+  const { tenantId, id: jobId } = row;
+  writes.push({ to: "vault", row: { tenantId, jobId, kind: "annotations", salt, value } });
 }
 
 /** Ends the request that no longer holds, and lets all who waited for it wait for the one in its place. */

@@ -102,8 +102,10 @@ function cancel(change: Of<"cancel">, view: ChangeView): Judgement<ChangeAnswer>
   if (!waitsFor(job, approval.id)) return refused("resolved", approval);
   if (job.requesters === null || !job.requesters.includes(change.by.key)) return refused("not_requester", approval);
   const { note, by } = change;
-  if (note !== null) writes.push({ to: "vault", row: noteRow(approval, `cancel:${job.id}`, note) });
-  const said = note === null ? {} : { note: note.commitment, note_ref: `cancel:${job.id}` };
+  // A job may be withdrawn, asked for again and withdrawn again: each time with a note of its own.
+  const noteRef = note === null ? "" : `cancel:${note.commitment.slice(0, 32)}`;
+  if (note !== null) writes.push({ to: "vault", row: noteRow(approval, noteRef, note) });
+  const said = note === null ? {} : { note: note.commitment, note_ref: noteRef };
   if (waiting.some(({ id }) => id !== job.id)) {
     writes.push({ to: "jobs", row: { ...job, status: "DENIED", reason: CANCELLED, updatedAt: now } });
     const facts = { ...approvalFacts(approval), job_id: job.id, trace_id: job.traceId, by: by.id, state, ...said };

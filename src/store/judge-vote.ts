@@ -1,5 +1,5 @@
-import { sealEvent } from "../evidence/event.js";
-import type { ApprovalState } from "../outcome.js";
+import { boundList, boundText, sealEvent } from "../evidence/event.js";
+import type { ApprovalState, Json } from "../outcome.js";
 import {
   allowsSelf,
   approvalFacts,
@@ -146,14 +146,18 @@ function after(approval: ApprovalRow, vote: VoteRow, votes: readonly VoteRow[]):
   return isSatisfied(approval.requirements, votes) ? decided("approved") : approval;
 }
 
+/** Characters of a role that stand in an event; policies name none that are longer. */
+const MAX_ROLE = 128;
+
 /** Who voted, as the record holds it. */
 export function approverFacts({ id, kind, roles, assurance }: Approver): {
   readonly id: string;
   readonly kind: string;
-  readonly roles: readonly string[];
+  readonly roles: Json;
   readonly assurance: string;
 } {
-  return { id, kind, roles: [...roles], assurance };
+  // Characters that JSON escapes take six bytes: 32 roles of 256 of them would not fit.
+  return { id, kind, roles: boundList(roles.map((role) => boundText(role, MAX_ROLE))), assurance };
 }
 
 /** A person's words about a request, as they are kept beside the log; `ref` is the `note_ref` of the event. */

@@ -214,18 +214,18 @@ export function createMemoryStore(): Store {
     const pending = live.filter(({ state }) => state === "pending");
     const lapsed = rows.filter((row) => isOpen(row) && expiryOf(row) <= now && expiryOf(row) >= since);
     const expired = rows.filter(({ state, resolvedAt }) => state === "expired" && (resolvedAt ?? 0) >= since);
+    const decided = rows
+      .flatMap(({ decidedAt, queuedSince }) =>
+        decidedAt === null || decidedAt < since ? [] : [{ decidedAt, queuedSince }],
+      )
+      .sort((a, b) => b.decidedAt - a.decidedAt);
     return {
       pending: pending.length,
       oldest: pending.length === 0 ? null : Math.min(...pending.map(({ queuedSince }) => queuedSince)),
       approved: live.length - pending.length,
       expired: expired.length + lapsed.length,
-      decisionMs: rows
-        .flatMap(({ decidedAt, queuedSince }) =>
-          decidedAt === null || decidedAt < since ? [] : [{ decidedAt, queuedSince }],
-        )
-        .sort((a, b) => b.decidedAt - a.decidedAt)
-        .slice(0, 10_000)
-        .map(({ decidedAt, queuedSince }) => decidedAt - queuedSince),
+      decided: decided.length,
+      decisionMs: decided.slice(0, 10_000).map(({ decidedAt, queuedSince }) => decidedAt - queuedSince),
     };
   };
 

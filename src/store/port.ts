@@ -367,6 +367,8 @@ export interface ApprovalCounts {
   readonly oldest: number | null;
   /** Approved, neither used nor lapsed. */
   readonly approved: number;
+  /** Decided by votes since the beginning of the window. */
+  readonly decided: number;
   /** Lapsed since the beginning of the window, recorded or not. */
   readonly expired: number;
   /** Milliseconds from queue to decision of those that votes decided in the window, the latest 10,000. */

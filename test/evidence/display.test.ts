@@ -5,7 +5,8 @@ import { cases } from "../scale.js";
 import "../properties.js";
 
 /** What a terminal, a chat or a browser could act on, or draw as nothing. */
-const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}|\p{M}{3}/u;
+const UNSEEN =
+  /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\u2d7f\u{1107f}\u{13441}\u{13442}\u{16fe4}\u{1d159}]|(?! )\p{Zs}|\p{M}{3}|^"\p{M}/u;
 
 /** Reads a literal back, by its grammar and nothing of its maker's. */
 function readLiteral(literal: string): string {
@@ -42,6 +43,9 @@ const HOSTILE: readonly string[] = [
   `z${"\u0300".repeat(500)}`,
   "\u{e0041}\u{e007f}",
   "\u0300\u0301\u0302\u0303",
+  "\u0301a",
+  "\u0301".repeat(40),
+  "\u2d7f\u{1107f}\u{13441}\u{13442}\u{16fe4}\u{1d159}",
   `${"\\".repeat(50)}${'"'.repeat(40)}`,
   "😀".repeat(40),
 ];

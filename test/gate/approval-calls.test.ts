@@ -86,6 +86,84 @@ describe.each(STORES)("calls that do not count, %s", (_name, openStore) => {
     expect(await codeOf(reject(ref, by("cid")))).toBe("approval_expired");
   });
 
+  test("a call is what it was when it was made, and nothing of it is inherited", async () => {
+    const gate = await open({ policy: FINANCE, store: await openStore(), dispatch: () => 1 });
+    await gate.evaluateAndDispatch(JOB);
+    await gate.evaluateAndDispatch({ ...JOB, id: "k", payload: 2 });
+    const by = { id: "ann", roles: ["finance"] };
+    const voting = gate.approvals.approve({ jobId: "j" }, { by });
+    Object.assign(by, { id: "mallory" });
+    by.roles.length = 0;
+    expect((await voting).votes.map(({ approver }) => [approver.id, approver.roles])).toEqual([["ann", ["finance"]]]);
+    const ref = { jobId: "j" };
+    const withdrawing = gate.approvals.cancel(ref, { by: { id: "bot" } });
+    ref.jobId = "k";
+    expect((await withdrawing).jobId).toBe("j");
+    expect((await gate.jobs.get("k"))?.status).toBe("PENDING_APPROVAL");
+
+    const inherited = Object.assign(
+      {},
+      JSON.parse('{"id":"ann","__proto__":{"roles":["finance"],"assurance":"token"}}'),
+    );
+    expect(await codeOf(gate.approvals.approve({ jobId: "k" }, { by: inherited }))).toBe("approver_not_eligible");
+    let reads = 0;
+    const changing = {
+      roles: ["finance"],
+      get id() {
+        reads += 1;
+        return reads === 1 ? "bot" : "innocent";
+      },
+    };
+    expect(await codeOf(gate.approvals.approve({ jobId: "k" }, { by: changing }))).toBe("approver_invalid");
+    expect(await codeOf(gate.approvals.approve({ jobId: "k" }, { by: { ...ann, roles: new Array(2) } }))).toBe(
+      "approver_invalid",
+    );
+    expect(reads).toBe(0);
+    const { items } = await gate.audit.events({ limit: 1_000 });
+    expect(items.filter(({ type }) => type === "approval.refused").map(({ body }) => [body.by, body.code])).toEqual([
+      ["ann", "approver_not_eligible"],
+      [null, "approver_invalid"],
+      ["ann", "approver_invalid"],
+    ]);
+  });
+
+  test("what a refused call names takes little room, and roles of any kind fit into an event", async () => {
+    const gate = await open({ policy: FINANCE, store: await openStore(), dispatch: () => 1 });
+    await gate.evaluateAndDispatch(JOB);
+    const by = { ...ann, id: "\u0001".repeat(256) };
+    expect(await codeOf(gate.approvals.approve("\u0002".repeat(100_000), { by }))).toBe("approval_unknown");
+    const { items } = await gate.audit.events({ limit: 1_000 });
+    expect(items.at(-1)?.text.length).toBeLessThan(2_500);
+    const roles = ["finance", ...Array.from({ length: 63 }, (_, n) => `${n}${"\u0001".repeat(250)}`)];
+    expect((await gate.approvals.approve({ jobId: "j" }, { by: { id: "ann", roles } })).state).toBe("approved");
+  });
+
+  test("each withdrawal keeps its own note", async () => {
+    const gate = await open({ policy: FINANCE, store: await openStore(), dispatch: () => 1 });
+    await gate.evaluateAndDispatch({ ...JOB, id: "stays", traceId: "other" });
+    for (const note of ["first", "second"]) {
+      await gate.evaluateAndDispatch(JOB);
+      await gate.approvals.cancel({ jobId: "j" }, { by: { id: "bot" }, note });
+    }
+    const { entries } = await gate.audit.timeline("t");
+    expect(entries.filter(({ type }) => type === "approval.detached").map(({ note }) => note)).toEqual([
+      "first",
+      "second",
+    ]);
+  });
+
+  test("a closed gate takes no calls, though the store goes on", async () => {
+    const gate = await open({ policy: FINANCE, store: await openStore(), dispatch: () => 1 });
+    await gate.evaluateAndDispatch(JOB);
+    await gate.close();
+    const { approve, get, list, stats, settled } = gate.approvals;
+    const ref = { jobId: "j" };
+    const calls = [approve(ref, { by: ann }), get(ref), list(), stats(), settled(ref)];
+    for (const call of await Promise.allSettled(calls)) {
+      expect(call).toMatchObject({ status: "rejected", reason: { name: "StoreError", code: "store_closed" } });
+    }
+  });
+
   test("wrong arguments are a TypeError and no event", async () => {
     const gate = await open({ policy: FINANCE, store: await openStore(), dispatch: () => 1 });
     await gate.evaluateAndDispatch(JOB);
@@ -101,6 +179,20 @@ describe.each(STORES)("calls that do not count, %s", (_name, openStore) => {
     for (const [options, message] of wrong) {
       await expect(approve({ jobId: "j" }, options as never)).rejects.toThrow(new TypeError(message));
     }
+    const { get, list, stats, settled } = gate.approvals;
+    const named = "a request is named by its id, or by `{ jobId, tenantId }`";
+    for (const ref of [null, 7, {}, { jobId: 7 }, { jobId: "j", tenantId: true }]) {
+      for (const call of [() => get(ref as never), () => settled(ref as never)]) {
+        await expect(call()).rejects.toThrow(new TypeError(named));
+      }
+      await expect(approve(ref as never, { by: ann })).rejects.toThrow(new TypeError(named));
+    }
+    await expect(get({ jobId: "j", tenant: "acme" } as never)).rejects.toThrow(
+      "a reference to a request has no option `tenant`: did you mean `tenantId`?",
+    );
+    await expect(list({ tenantId: {} } as never)).rejects.toThrow("`tenantId` must be a string");
+    await expect(stats({ tenantId: true } as never)).rejects.toThrow("`tenantId` must be a string");
+    await expect(list({ "\u001b[2J": 1 } as never)).rejects.toThrow("approvals.list has no option `\\u{1b}[2J`");
     expect((await gate.audit.timeline("t")).entries).toHaveLength(1);
   });
 

@@ -125,6 +125,7 @@ describe.each(STORES)("waiting in place, %s", (_name, openStore) => {
     await desk.approve(id, { by: ann });
     expect((await both).map(({ state }) => state)).toEqual(["approved", "approved"]);
     expect((await gate.approvals.settled(id)).votes[0]?.approver.assurance).toBe("host");
+    expect((await desk.settled({ jobId: "j" })).id).toBe(id);
     expect(await codeOf(desk.settled("none"))).toBe("approval_unknown");
     await gate.evaluateAndDispatch({ id: "k", topic: "b" });
     const left = desk.settled(await asked(gate, "b"));
@@ -132,6 +133,31 @@ describe.each(STORES)("waiting in place, %s", (_name, openStore) => {
     await desk.close();
     expect(await codeOf(left)).toBe("approval_unknown");
     expectOutcome(await gate.resume("j"), { status: "SUCCEEDED" });
+  });
+
+  test("settled by job waits as long as it takes, and one whose look at the store fails leaves nobody waiting", async () => {
+    const store = await openStore();
+    const gate = await open({ policy: ASK_ALL, store, dispatch: () => "ran" });
+    await gate.evaluateAndDispatch({ id: "j", topic: "a" });
+    const waiting = gate.approvals.settled({ jobId: "j" });
+    // Timers of others run meanwhile.
+    await sleep(20);
+    const { read } = store;
+    let looks = 0;
+    const failing = vi.spyOn(store, "read").mockImplementation((query) => {
+      if (query.kind === "approval_rows") looks += 1;
+      return query.kind === "approval_rows" ? Promise.reject(new Error("a hiccup")) : read(query);
+    });
+    await expect(gate.approvals.settled({ jobId: "j" })).rejects.toThrow("a hiccup");
+    failing.mockRestore();
+    await gate.approvals.approve({ jobId: "j" }, { by: ann });
+    expect((await waiting).state).toBe("approved");
+    await sleep(700);
+    const counted = vi.spyOn(store, "read");
+    await sleep(700);
+    expect(looks).toBeGreaterThan(0);
+    expect(counted.mock.calls.filter(([{ kind }]) => kind === "approval_rows")).toEqual([]);
+    counted.mockRestore();
   });
 
   test("drain runs what is approved in the order of the queue, and what needs no approval any more", async () => {

@@ -133,7 +133,7 @@ export const QUEUE_AND_WAITING: readonly Check[] = [
       equal((await approvalOf(store, "a-1"))?.state, "cancelled");
       equal(await change(store, cancelling("job-1", "bot")), "resolved");
       const { approvals = [] } = await store.read({ kind: "approval", id: "a-1" });
-      equal(approvals[0]?.vault.get("note:a-1:cancel:job-1"), "no longer needed");
+      equal(approvals[0]?.vault.get("note:a-1:cancel:c"), "no longer needed");
     },
   ],
   [
@@ -229,6 +229,7 @@ export const QUEUE_AND_WAITING: readonly Check[] = [
         oldest: T0 + 200,
         approved: 1,
         expired: 0,
+        decided: 2,
         decisionMs: [1_900, 1_000],
       });
       deepStrictEqual(await stats(T0 + 20_000), {
@@ -236,6 +237,7 @@ export const QUEUE_AND_WAITING: readonly Check[] = [
         oldest: null,
         approved: 0,
         expired: 3,
+        decided: 2,
         decisionMs: [1_900, 1_000],
       });
     },

@@ -149,6 +149,9 @@ export function prepareTables(connection: Connection): Tables {
     `SELECT count(*) AS n FROM approvals
      WHERE state = 'expired' AND resolved_at >= @since AND (@tenant IS NULL OR tenant_id = @tenant)`,
   );
+  const decidedSince = sql(
+    "SELECT count(*) AS n FROM approvals WHERE decided_at >= @since AND (@tenant IS NULL OR tenant_id = @tenant)",
+  );
   const decisionTimes = sql(
     `SELECT decided_at - queued_since AS ms FROM approvals
      WHERE decided_at >= @since AND (@tenant IS NULL OR tenant_id = @tenant) ORDER BY decided_at DESC LIMIT 10000`,
@@ -383,6 +386,7 @@ export function prepareTables(connection: Connection): Tables {
         oldest: (row?.oldest as number | null | undefined) ?? null,
         approved: Number(row?.approved ?? 0),
         expired: Number(row?.lapsed ?? 0) + Number(expiredSince.get({ since, tenant })?.n ?? 0),
+        decided: Number(decidedSince.get({ since, tenant })?.n ?? 0),
         decisionMs: decisionTimes.all({ since, tenant }).map(({ ms }) => ms as number),
       };
     },
