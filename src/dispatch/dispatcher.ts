@@ -55,6 +55,7 @@ export interface Dispatchers {
   /** Throws a `TypeError` when the name is taken by another function. */
   readonly register: (name: string, dispatch: Dispatch) => void;
   readonly has: (name: string) => boolean;
+  readonly names: () => readonly string[];
 }
 
 /** Keeps dispatch functions by name. A name from outside is only ever looked up in a `Map`. */
@@ -94,6 +95,7 @@ export function createDispatchers(): Dispatchers {
       known.set(name, dispatch);
     },
     has: (name) => known.has(name),
+    names: () => [...known.keys()],
   };
 }
 

@@ -59,7 +59,8 @@ function refused(body: JsonObject): string {
   const decision = isObject(body.decision) ? `${decided(body)}; ` : "";
   const topic = body.topic === undefined ? "" : ` ${text(body.topic)}`;
   const again = typeof body.retry_after_ms === "number" ? `; room in ${body.retry_after_ms} ms` : "";
-  return `${decision}refused${topic}: ${reason(body.reason)}${again}`;
+  const behind = typeof body.behind === "string" ? ` (request ${body.behind})` : "";
+  return `${decision}refused${topic}: ${reason(body.reason)}${behind}${again}`;
 }
 
 function replaced(body: JsonObject): string {

@@ -84,6 +84,17 @@ export function boundList(list: readonly Json[]): Json {
   return { head: list.slice(0, HEAD), count: list.length, hash: digest("value", canonicalize(list)) };
 }
 
+/** The same, where items may be large themselves: the head takes at most so many bytes. */
+function boundBytes(list: readonly Json[], most: number): Json {
+  let left = most;
+  const fits = list.slice(0, HEAD).findIndex((item) => {
+    left -= Buffer.byteLength(canonicalize(item)) + 1;
+    return left < 0;
+  });
+  if (fits < 0) return boundList(list);
+  return { head: list.slice(0, fits), count: list.length, hash: digest("value", canonicalize(list)) };
+}
+
 /** A text of any length in bounded space. Lone surrogates, which no event can hold, become U+FFFD. */
 export function boundText(text: string, most: number = MAX_TEXT): Json {
   const whole = text.toWellFormed();
@@ -138,9 +149,9 @@ export const decisionFacts: (decision: Decision) => JsonObject = writeOnce((deci
   rule_id: decision.ruleId,
   reason: boundText(decision.reason),
   snapshot: decision.snapshot,
-  matched: boundList(decision.matched),
-  erred: boundList(decision.erred),
-  approvals: boundList(
+  matched: boundBytes(decision.matched, 8_192),
+  erred: boundBytes(decision.erred, 4_096),
+  approvals: boundBytes(
     decision.obligations.approvals.map((requirement) => ({
       rule_id: requirement.ruleId,
       quorum: requirement.quorum,
@@ -150,16 +161,21 @@ export const decisionFacts: (decision: Decision) => JsonObject = writeOnce((deci
       assurance: requirement.assurance ?? null,
       ...(requirement.roles === undefined ? {} : { roles: boundList(requirement.roles) }),
     })),
+    16_384,
   ),
-  limits: boundList(
+  limits: boundBytes(
     decision.obligations.limits.map(({ ruleId, limit, windowSec, per }) => ({
       rule_id: ruleId,
       limit,
       window_sec: windowSec,
       per: boundList(per),
     })),
+    8_192,
   ),
-  outputs: boundList(decision.obligations.outputs.map(({ ruleId, action }) => ({ rule_id: ruleId, action }))),
+  outputs: boundBytes(
+    decision.obligations.outputs.map(({ ruleId, action }) => ({ rule_id: ruleId, action })),
+    4_096,
+  ),
 }));
 
 /** Constraints in force, as the record holds them. */

@@ -2,7 +2,7 @@ import { canonicalize } from "../canonical.js";
 import { commit, digest } from "../digest.js";
 import { constrain } from "../dispatch/constrain.js";
 import type { Chosen } from "../dispatch/dispatcher.js";
-import { constraintFacts, decisionFacts, type EventFacts, jobFacts, sealEvent } from "../evidence/event.js";
+import { boundText, constraintFacts, decisionFacts, type EventFacts, jobFacts, sealEvent } from "../evidence/event.js";
 import type { Admission } from "../job/admit.js";
 import type { AdmittedJob } from "../job/job.js";
 import type { Constraints, Decision, Limit, Reason } from "../outcome.js";
@@ -155,6 +155,7 @@ function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequ
     dispatcher: chosen.name,
     epoch: inForce.epoch,
     owner: core.ownerId,
+    ...(submitter === undefined ? {} : { submitted_by: boundText(submitter) }),
   };
   const limits = decision === null || verdict.kind === "refuse" ? [] : decision.obligations.limits;
   return {

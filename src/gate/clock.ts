@@ -20,7 +20,9 @@ export function createClock(now: (() => number) | undefined, latestLogged: numbe
   let latest = latestLogged;
   if (now !== undefined) {
     const wall = (): number => {
-      latest = Math.max(latest, Math.floor(now()));
+      const told = Math.floor(now());
+      // Also false for what is no number: a clock that fails stands still, and must not poison what was known.
+      if (told > latest) latest = told;
       return latest;
     };
     return { wall, monotonic, takeJump: () => null };

@@ -29,13 +29,13 @@ export async function drain(core: Core, options: DrainOptions): Promise<readonly
       const next = await found.next();
       if (next.done === true) return;
       const { id, tenantId } = next.value;
-      outcomes[place] = await resume(core, id, undefined, {
-        tenantId,
-        ...(signal === undefined ? {} : { signal }),
-      });
+      const options = { tenantId, ...(signal === undefined ? {} : { signal }) };
+      outcomes[place] = await resume(core, id, undefined, options);
     }
   };
-  await Promise.all(Array.from({ length: concurrency }, work));
+  // What runs ends before anybody is told that a look at the store failed.
+  const workers = await Promise.allSettled(Array.from({ length: concurrency }, work));
+  for (const worker of workers) if (worker.status === "rejected") throw worker.reason;
   return outcomes.filter((outcome) => outcome !== undefined);
 }
 
@@ -53,6 +53,10 @@ async function* jobsToRun(core: Core): AsyncGenerator<JobRow, void, undefined> {
     }
     after = page.next;
   } while (after !== null);
-  const { jobs = [] } = await core.store.read({ kind: "released", limit: 1_000 });
-  for (const { row } of jobs) if (core.dispatchers.has(row.dispatcher)) yield row;
+  const dispatchers = core.dispatchers.names();
+  do {
+    const page = await core.store.page({ kind: "released", dispatchers, after, limit: PAGE });
+    for (const { row } of page.jobs ?? []) yield row;
+    after = page.next;
+  } while (after !== null);
 }

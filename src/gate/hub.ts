@@ -14,7 +14,7 @@ export interface GateEvent {
   readonly approvalId: string;
   /** The trace of the job that it is about. */
   readonly traceId: string | null;
-  /** Where the request stands now; null for a call that was refused before a request was found. */
+  /** Where the request stood then. */
   readonly state: ApprovalState | null;
   /** The event as the log has it: private values stand in it as commitments only. */
   readonly body: JsonObject;
@@ -23,12 +23,19 @@ export interface GateEvent {
 /** Why a wait for a request is over. */
 export type Woken = "changed" | "over" | "aborted" | "closed";
 
+/** A wait that has begun. */
+export interface Wait {
+  readonly woken: Promise<Woken>;
+  /** Ends it as `"changed"`, if it has not ended: whoever waits MUST call it when they go. */
+  readonly stop: () => void;
+}
+
 /** Who waits for requests, and who is told of what happens to them. */
 export interface Hub {
   /** What this process has just made durable: wakes who waits for it at once, then tells the host. */
   readonly tell: (events: readonly SealedEvent[]) => void;
-  /** Resolves when a request is no longer pending, or the time (monotonic milliseconds) or the patience is over. */
-  readonly settled: (approvalId: string, until: number, signal: AbortSignal | undefined) => Promise<Woken>;
+  /** Begins to wait until a request is no longer pending, or the time (monotonic milliseconds) or the patience is over. */
+  readonly await: (approvalId: string, until: number, signal: AbortSignal | undefined) => Wait;
   /** Wakes everybody. Who comes later is told so at once. */
   readonly close: () => void;
 }
@@ -81,10 +88,10 @@ export function createHub({ store, now, onEvent, expire }: HubParts): Hub {
     const ids = [...waiting.keys()];
     let lapsed = false;
     for (let from = 0; from < ids.length; from += LOOK_AT) {
-      const { rows = [] } = await store.read({ kind: "approval_rows", ids: ids.slice(from, from + LOOK_AT) });
-      for (const row of rows) {
-        if (row.state !== "pending") wake(row.id, "changed");
-        else if (now() >= expiryOf(row)) lapsed = true;
+      const { marks = [] } = await store.read({ kind: "approval_marks", ids: ids.slice(from, from + LOOK_AT) });
+      for (const mark of marks) {
+        if (mark.state !== "pending") wake(mark.id, "changed");
+        else if (now() >= expiryOf(mark)) lapsed = true;
       }
     }
     if (lapsed) await expire();
@@ -111,10 +118,11 @@ export function createHub({ store, now, onEvent, expire }: HubParts): Hub {
       }
     },
 
-    settled: (approvalId, until, signal) => {
-      if (closed) return Promise.resolve("closed");
-      if (signal?.aborted === true) return Promise.resolve("aborted");
-      return new Promise<Woken>((resolve) => {
+    await: (approvalId, until, signal) => {
+      if (closed) return over("closed");
+      if (signal?.aborted === true) return over("aborted");
+      let stop: () => void = () => undefined;
+      const woken = new Promise<Woken>((resolve) => {
         const waiters = waiting.get(approvalId) ?? new Set();
         waiting.set(approvalId, waiters);
         const end = (woken: Woken): void => {
@@ -129,9 +137,11 @@ export function createHub({ store, now, onEvent, expire }: HubParts): Hub {
         // The longest that a timer of Node can wait; a wait beyond it has no end of its own.
         const timer = left > 2_147_483_647 ? undefined : setTimeout(() => end("over"), Math.max(0, left));
         waiters.add(end);
+        stop = () => end("changed");
         signal?.addEventListener("abort", abort, { once: true });
         void keepLooking();
       });
+      return { woken, stop };
     },
 
     close: () => {
@@ -139,6 +149,10 @@ export function createHub({ store, now, onEvent, expire }: HubParts): Hub {
       for (const id of [...waiting.keys()]) wake(id, "closed");
     },
   };
+}
+
+function over(woken: Woken): Wait {
+  return { woken: Promise.resolve(woken), stop: () => undefined };
 }
 
 /** True for what changes how a request stands, and for what was tried on it. */

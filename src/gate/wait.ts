@@ -1,5 +1,6 @@
 import type { Outcome } from "../outcome.js";
 import type { Core } from "./core.js";
+import type { Woken } from "./hub.js";
 
 /** How a call waits in place for its approval. */
 export interface Waiting {
@@ -20,9 +21,10 @@ export async function inPlace(
 ): Promise<Outcome> {
   const until = performance.now() + waitMs;
   let outcome = await first();
-  while (outcome.status === "PENDING_APPROVAL" && outcome.approval !== undefined && performance.now() < until) {
-    const woken = await decided(core, outcome.approval.id, until, signal);
-    if (woken === "over" || woken === "closed") return outcome;
+  while (outcome.status === "PENDING_APPROVAL" && outcome.approval?.state === "pending" && performance.now() < until) {
+    const woken = await decided(core, outcome.approval.id, until, signal).catch(() => "failed" as const);
+    // A store that fails says nothing about the job, which goes on waiting: only this call waits no longer.
+    if (woken === "over" || woken === "closed" || woken === "failed") return outcome;
     outcome = await again(outcome);
   }
   return outcome;
@@ -34,20 +36,14 @@ export async function decided(
   approvalId: string,
   until: number,
   signal: AbortSignal | undefined,
-): Promise<"changed" | "over" | "aborted" | "closed"> {
-  const enough = new AbortController();
-  const either = signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]);
+): Promise<Woken> {
   // First wait, then look: what happens in between is not missed.
-  const woken = core.hub.settled(approvalId, until, either);
+  const wait = core.hub.await(approvalId, until, signal);
   try {
-    const { rows = [] } = await core.store.read({ kind: "approval_rows", ids: [approvalId] });
-    if (rows[0]?.state === "pending") return await woken;
-  } catch (error) {
-    // A wait that nobody waits for any more must not keep the store looked at.
-    enough.abort();
-    throw error;
+    const { marks = [] } = await core.store.read({ kind: "approval_marks", ids: [approvalId] });
+    if (marks[0]?.state === "pending") return await wait.woken;
+  } finally {
+    wait.stop();
   }
-  enough.abort();
-  await woken;
   return signal?.aborted === true ? "aborted" : "changed";
 }

@@ -11,8 +11,13 @@ export function isOpen(approval: ApprovalRow | null): approval is ApprovalRow {
   return approval !== null && (approval.state === "pending" || approval.state === "approved");
 }
 
+/** True for a request that ended without another in its place: who is left waiting for it runs, or asks anew. */
+export function isReleased(approval: ApprovalRow | null): approval is ApprovalRow {
+  return approval !== null && approval.state === "superseded" && approval.supersededBy === null;
+}
+
 /** When an open request lapses: a pending one by its own span, an approved one by the time for its use. */
-export function expiryOf(approval: ApprovalRow): number {
+export function expiryOf(approval: Pick<ApprovalRow, "state" | "decidedAt" | "useWithinMs" | "expiresAt">): number {
   if (approval.state === "approved") return (approval.decidedAt ?? 0) + approval.useWithinMs;
   return approval.expiresAt;
 }
@@ -194,6 +199,6 @@ const INVISIBLE = new RegExp(`[${NEVER_SEEN}]`, "gu");
  * one, and folded by way of capitals, where `ß` is `SS` and the sigma at the end of a word is any other.
  */
 export function foldIdentity(id: string): string {
-  const apart = id.replace(INVISIBLE, "").normalize("NFKD");
+  const apart = id.toWellFormed().replace(INVISIBLE, "").normalize("NFKD");
   return apart.toLowerCase().toUpperCase().toLowerCase().normalize("NFKC").replace(/\s+/gu, " ").trim();
 }

@@ -1,6 +1,6 @@
 import { type EventFacts, reasonFacts, type SealedEvent, sealEvent } from "../evidence/event.js";
-import type { OutcomeStatus, Reason } from "../outcome.js";
-import { expiryOf, isOpen, waitsFor } from "./approval-state.js";
+import type { OutcomeStatus, Reason, ReasonCode } from "../outcome.js";
+import { expiryOf, isOpen, isReleased, isWaiting, union, waitsFor } from "./approval-state.js";
 import type { ClaimAnswer, ClaimRequest } from "./port.js";
 import type { ApprovalRow, JobRow, Judgement, PolicyHead, VoteRow, Write } from "./rows.js";
 
@@ -13,10 +13,13 @@ export interface ClaimView {
   readonly jobApproval: ApprovalRow | null;
   /** The recorded output of `job`. */
   readonly output: string | null;
-  /** The open request of the same approval key; where there is none and one may be asked for, the latest. */
+  /**
+   * The open request of the same approval key. Where there is none: the latest, if one may be asked for; else, for a job
+   * without an id of its own, the latest if it was released.
+   */
   readonly approval: ApprovalRow | null;
-  /** The job that opened `approval`. */
-  readonly approvalJob: JobRow | null;
+  /** The job that waits longest for `approval`. */
+  readonly firstWaiting: JobRow | null;
   /** The votes on `approval`, where it is open. */
   readonly votes: readonly VoteRow[];
   /** Where `approval` is not null, the time that the latest event carries; else 0. */
@@ -30,9 +33,9 @@ export interface ClaimView {
 /** Whether a store must load the queue for a claim: a request may have to be opened, and there is none to join. */
 export function looksAtQueue(
   { verdict, opens, now }: ClaimRequest,
-  { approval, loggedAt }: Pick<ClaimView, "approval" | "loggedAt">,
+  { approval, job, loggedAt }: Pick<ClaimView, "approval" | "job" | "loggedAt">,
 ): boolean {
-  if (verdict.kind !== "approve" || !opens) return false;
+  if (verdict.kind !== "approve" || !(opens || (job !== null && isWaiting(job)))) return false;
   return !isOpen(approval) || Math.max(now, loggedAt) >= expiryOf(approval);
 }
 
@@ -57,6 +60,8 @@ export interface Claim {
   readonly facts: EventFacts;
   /** The job as the store holds it already, with its private values. */
   readonly before: JobRow | null;
+  /** The request that it waits on, or did. */
+  readonly waitsOn: ApprovalRow | null;
   readonly writes: Write[];
 }
 
@@ -86,13 +91,24 @@ export function begin(request: ClaimRequest, view: ClaimView): Claim {
     before === null
       ? request.facts
       : { ...request.facts, job_id: row.id, trace_id: row.traceId, job: row.commitment, submitted_as: job.id };
-  return { request, view, now: Math.max(request.now, view.loggedAt), row, facts, before, writes: [] };
+  const waitsOn = before?.approvalId === view.approval?.id ? view.approval : view.jobApproval;
+  return { request, view, now: Math.max(request.now, view.loggedAt), row, facts, before, waitsOn, writes: [] };
 }
 
-/** Without an id of its own, an equal submission *is* the job whose request is open. */
-function adoptedBy({ job }: ClaimRequest, { approval, approvalJob }: ClaimView): JobRow | null {
-  if (job.named || !isOpen(approval)) return null;
-  return waitsFor(approvalJob, approval.id) ? approvalJob : null;
+/** Everybody who ever asked for this job. */
+export function askersOf({ before, request }: Claim): readonly string[] {
+  return union(before?.requesters ?? [], request.job.requesters);
+}
+
+/** True for a job that is left waiting for a request that ended without another in its place. */
+export function isLeftWaiting({ before, waitsOn }: Claim): boolean {
+  return before !== null && before.owner === null && isWaiting(before) && isReleased(waitsOn);
+}
+
+/** Without an id of its own, an equal submission *is* the job that waits: for the open request, or for one released. */
+function adoptedBy({ job }: ClaimRequest, { approval, firstWaiting }: ClaimView): JobRow | null {
+  if (job.named || !(isOpen(approval) || isReleased(approval))) return null;
+  return waitsFor(firstWaiting, approval.id) ? firstWaiting : null;
 }
 
 /** Puts the job's row as it now stands and, the first time, its private values beside it. */
@@ -119,11 +135,25 @@ export function put(
   return row;
 }
 
+/** Why the policy itself says no. */
+export const POLICY_REFUSALS: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
+  "rule_matched",
+  "no_rule_matched",
+  "condition_error",
+  "tags_refused",
+]);
+
+/** Refusals that another request of the same content is the cause of. */
+const BY_REQUEST: ReadonlySet<ReasonCode> = new Set<ReasonCode>(["approval_rejected", "approval_conflict"]);
+
 export function append(claim: Claim, event: SealedEvent): void {
   claim.writes.push({ to: "events", event });
 }
 
-/** Refuses the job and records it. A job that waits on a request that is open goes on waiting: its row stays as it is. */
+/**
+ * Refuses the job and records it. A job that waits on a request that is open goes on waiting, and so does one that is left
+ * waiting, unless the policy or a reviewer says no: its row stays as it is.
+ */
 export function refuse(
   claim: Claim,
   refusal: {
@@ -133,8 +163,12 @@ export function refuse(
   },
 ): Judgement<ClaimAnswer> {
   const { status, reason, approval } = refusal;
-  const waits = isOpen(approval) && waitsFor(claim.before, approval.id);
+  const waits = isOpen(approval)
+    ? waitsFor(claim.before, approval.id)
+    : isLeftWaiting(claim) && reason.code !== "approval_rejected" && !POLICY_REFUSALS.has(reason.code);
   const row = waits ? { ...claim.row, status, reason } : put(claim, { status, reason });
-  append(claim, sealEvent("job.refused", claim.now, { ...claim.facts, reason: reasonFacts(reason) }));
+  // Which request stands behind the refusal; it is not this job's own, so its story is not told in this trace.
+  const behind = approval !== null && BY_REQUEST.has(reason.code) ? { behind: approval.id } : {};
+  append(claim, sealEvent("job.refused", claim.now, { ...claim.facts, ...behind, reason: reasonFacts(reason) }));
   return { answer: { status: "refused", job: row, approval }, writes: claim.writes };
 }

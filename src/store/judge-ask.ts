@@ -1,6 +1,6 @@
 import { digest } from "../digest.js";
 import { sealEvent } from "../evidence/event.js";
-import type { Constraints, Reason, ReasonCode } from "../outcome.js";
+import type { Constraints, Reason } from "../outcome.js";
 import {
   allowsSelf,
   CANCELLED,
@@ -18,7 +18,16 @@ import {
   union,
   viewOf,
 } from "./approval-state.js";
-import { append, type Claim, put, refuse } from "./claim-step.js";
+import {
+  append,
+  askersOf,
+  type Claim,
+  isLeftWaiting,
+  POLICY_REFUSALS,
+  put,
+  type QueueView,
+  refuse,
+} from "./claim-step.js";
 import type { ClaimAnswer, Verdict } from "./port.js";
 import { roomIn } from "./room.js";
 import type { ApprovalRow, JobRow, Judgement, ShownFacts } from "./rows.js";
@@ -36,7 +45,9 @@ export function standingRequest(claim: Claim): Standing {
   const { approval } = claim.view;
   if (!isOpen(approval)) return { kind: "stands", approval };
   const { tenantId, id } = row;
-  if (now >= expiryOf(approval)) return { kind: "stands", approval: lapse(approval, now, writes, { tenantId, id }) };
+  // An evaluation that permits leaves the job's row as it is, so a lapse ends it like any other.
+  const except = request.intent === "evaluate" && request.verdict.kind === "permit" ? null : { tenantId, id };
+  if (now >= expiryOf(approval)) return { kind: "stands", approval: lapse(approval, now, writes, except) };
   if (!contradicts(claim, approval)) return { kind: "stands", approval };
   if (isSameQuestion(claim, approval)) {
     return { kind: "refused", judgement: refuse(claim, { status: "DENIED", reason: CONFLICT, approval }) };
@@ -62,14 +73,6 @@ function contradicts({ request }: Claim, approval: ApprovalRow): boolean {
   // A fault on the way says nothing about a request that is open.
   return verdict.kind === "permit" || POLICY_REFUSALS.has(verdict.reason.code);
 }
-
-/** Why the policy itself says no. */
-const POLICY_REFUSALS: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
-  "rule_matched",
-  "no_rule_matched",
-  "condition_error",
-  "tags_refused",
-]);
 
 /**
  * The same policy and the same tags have one answer. Where another is come to, it is two gates that differ, and
@@ -101,9 +104,14 @@ export function requestFor(claim: Claim, approval: ApprovalRow | null): Asked {
   if (until !== null && claim.now < until) {
     return answered(refuse(claim, { status: "DENIED", reason: REJECTED, approval }));
   }
-  if (isLeftWaiting(claim, approval)) return answered(ask(claim, verdict, approval));
+  if (isLeftWaiting(claim)) {
+    // It keeps its place and was counted when it first asked; there must be room to wait all the same.
+    const crowd = crowded(claim, verdict);
+    if (crowd !== null) return answered(refuse(claim, { status: "DENIED", reason: crowd, approval }));
+    return answered(ask(claim, verdict, claim.waitsOn));
+  }
   if (!claim.request.opens && before !== null) return answered(asItStands(claim, before, approval));
-  const full = fullQueue(claim, verdict);
+  const full = crowded(claim, verdict) ?? tooOften(claim, verdict);
   if (full !== null) return answered(refuse(claim, { status: "DENIED", reason: full, approval }));
   return answered(ask(claim, verdict, null));
 }
@@ -118,48 +126,42 @@ const VOTED: Reason = Object.freeze({
 });
 
 /** Who voted first and submits then would have approved a job of their own. */
-function hasVoted({ request, view }: Claim, approval: ApprovalRow): boolean {
+function hasVoted(claim: Claim, approval: ApprovalRow): boolean {
   if (allowsSelf(approval.requirements)) return false;
-  return view.votes.some(({ approverKey }) => request.job.requesters.includes(approverKey));
-}
-
-/** True for a job that waits although its request ended, since for a while the policy asked for none. */
-function isLeftWaiting({ before }: Claim, approval: ApprovalRow | null): approval is ApprovalRow {
-  if (approval?.state !== "superseded" || approval.supersededBy !== null) return false;
-  return before !== null && isWaiting(before) && before.approvalId === approval.id;
+  const askers = askersOf(claim);
+  return claim.view.votes.some(({ approverKey }) => askers.includes(approverKey));
 }
 
 /** The answer to who may open no request: how the job stands, which a request that lapsed just now has ended. */
 function asItStands(claim: Claim, before: JobRow, approval: ApprovalRow | null): Judgement<ClaimAnswer> {
   const ended = isWaiting(before) && before.approvalId === approval?.id ? endedBy(approval) : null;
   const row = ended === null ? before : put(claim, { status: "DENIED", reason: ended });
-  return {
-    answer: {
-      status: "refused",
-      job: row,
-      approval: approval?.id === before.approvalId ? approval : claim.view.jobApproval,
-    },
-    writes: claim.writes,
-  };
+  const own = approval?.id === before.approvalId ? approval : claim.waitsOn;
+  return { answer: { status: "refused", job: row, approval: own }, writes: claim.writes };
 }
 
 function endedBy({ state }: ApprovalRow): Reason {
   return state === "cancelled" ? CANCELLED : EXPIRED;
 }
 
-/** Why there is no room for one more request, or null where there is. */
-function fullQueue(claim: Claim, { queue: bounds }: Approve): Reason | null {
-  const { queue } = claim.view;
+/** Why there is no room for one more request to wait, or null where there is. */
+function crowded(claim: Claim, { queue: { maxPending, maxPendingPerActor } }: Approve): Reason | null {
+  const { pending, pendingOfActor } = queueOf(claim);
+  if (pending >= maxPending) return full(`${maxPending} requests wait for approval already`);
+  if (pendingOfActor < maxPendingPerActor) return null;
+  return full(`${maxPendingPerActor} requests of this actor wait for approval already`);
+}
+
+/** Why this actor may not ask once more, or null where it may. */
+function tooOften(claim: Claim, { queue }: Approve): Reason | null {
+  const { limit, windowMs } = queue.maxRequestsPerActor;
+  if (roomIn(windowMs, queueOf(claim).nthRequestAt, claim.now) === 0) return null;
+  return full(`this actor asked for approval ${limit} times within ${windowMs / 1_000} s`);
+}
+
+function queueOf({ view: { queue } }: Claim): QueueView {
   if (queue === null) throw new TypeError("a store must load the queue where a request may be opened");
-  const { limit, windowMs } = bounds.maxRequestsPerActor;
-  if (queue.pending >= bounds.maxPending) return full(`${bounds.maxPending} requests wait for approval already`);
-  if (queue.pendingOfActor >= bounds.maxPendingPerActor) {
-    return full(`${bounds.maxPendingPerActor} requests of this actor wait for approval already`);
-  }
-  if (limit === 0 || roomIn(windowMs, queue.nthRequestAt, claim.now) > 0) {
-    return full(`this actor asked for approval ${limit} times within ${windowMs / 1_000} s`);
-  }
-  return null;
+  return queue;
 }
 
 function full(message: string): Reason {
@@ -168,8 +170,10 @@ function full(message: string): Reason {
 
 /** Opens a request, in place of another where `before` is given: that one's place and age are kept, its votes are not. */
 function ask(claim: Claim, verdict: Approve, before: ApprovalRow | null): Judgement<ClaimAnswer> {
-  const { request, now, row } = claim;
+  const { request, now, row, view } = claim;
   const { job } = request;
+  // Later than any other of its content, so that which is the latest is never for chance to say.
+  const requestedAt = Math.max(now, (view.approval?.requestedAt ?? 0) + 1);
   const shown: ShownFacts = {
     derivedTags: union(request.derivedTags ?? [], before?.derivedTags ?? []),
     constraints: JSON.parse(request.constraints) as Constraints,
@@ -184,7 +188,7 @@ function ask(claim: Claim, verdict: Approve, before: ApprovalRow | null): Judgem
     traceId: before?.traceId ?? row.traceId,
     jobHash: row.hash,
     commitment: before?.commitment ?? row.commitment,
-    actorKey: job.actorKey,
+    actorKey: before?.actorKey ?? job.actorKey,
     snapshot: request.snapshot,
     epoch: request.epoch,
     binding: verdict.binding,
@@ -192,13 +196,13 @@ function ask(claim: Claim, verdict: Approve, before: ApprovalRow | null): Judgem
     dispatcher: request.dispatcher,
     state: "pending",
     requirements: verdict.requirements,
-    requesters: union(before?.requesters ?? [], job.requesters),
+    requesters: union(before?.requesters ?? [], askersOf(claim)),
     derivedTags: shown.derivedTags,
     decision: request.decision ?? "null",
     shown: JSON.stringify(shown),
-    queuedSince: before?.queuedSince ?? now,
-    requestedAt: now,
-    expiresAt: now + verdict.expiresInMs,
+    queuedSince: before?.queuedSince ?? requestedAt,
+    requestedAt,
+    expiresAt: requestedAt + verdict.expiresInMs,
     useWithinMs: verdict.useWithinMs,
     rejectionStandsMs: verdict.rejectionStandsMs,
     decidedAt: null,
@@ -246,19 +250,37 @@ function replace(claim: Claim, before: ApprovalRow, approval: ApprovalRow): void
 }
 
 function join(claim: Claim, verdict: Approve, approval: ApprovalRow): Judgement<ClaimAnswer> {
-  const requesters = union(approval.requesters, claim.request.job.requesters);
+  return wait(claim, verdict, attach(claim, approval), false);
+}
+
+/**
+ * Makes the job one of those that a request is for. Everybody who asked for it is one of those who may not vote from then
+ * on, and its own trace says that it came.
+ */
+export function attach(claim: Claim, approval: ApprovalRow): ApprovalRow {
+  const requesters = union(approval.requesters, askersOf(claim));
   const derivedTags = union(approval.derivedTags, claim.request.derivedTags ?? []);
   const grew = requesters.length + derivedTags.length > approval.requesters.length + approval.derivedTags.length;
   const joined: ApprovalRow = { ...approval, requesters, derivedTags };
   if (grew) claim.writes.push({ to: "approvals", row: joined });
-  return wait(claim, verdict, joined, claim.before?.approvalId !== approval.id || !isWaiting(claim.before));
+  const { before } = claim;
+  if (before === null || before.approvalId !== approval.id || !isWaiting(before)) sayJoined(claim, approval);
+  return joined;
 }
 
-/** Lets the job wait for a request; one that comes to it now, and did not open it, says so in its own trace. */
+function sayJoined(claim: Claim, approval: ApprovalRow): void {
+  append(claim, sealEvent("approval.joined", claim.now, { ...claim.facts, approval_id: approval.id }));
+}
+
+/** Lets the job wait for a request; one that came with a request that it did not open says so in its own trace. */
 function wait(claim: Claim, verdict: Approve, approval: ApprovalRow, comes: boolean): Judgement<ClaimAnswer> {
-  if (comes) append(claim, sealEvent("approval.joined", claim.now, { ...claim.facts, approval_id: approval.id }));
-  const requesters = union(claim.row.requesters ?? [], claim.request.job.requesters);
+  if (comes) sayJoined(claim, approval);
   const { reason } = verdict;
-  const row = put(claim, { status: "PENDING_APPROVAL", reason, approvalId: approval.id, requesters });
+  const row = put(claim, {
+    status: "PENDING_APPROVAL",
+    reason,
+    approvalId: approval.id,
+    requesters: askersOf(claim),
+  });
   return { answer: { status: "pending", job: row, approval }, writes: claim.writes };
 }

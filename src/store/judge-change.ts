@@ -5,6 +5,7 @@ import {
   endWaiting,
   expiryOf,
   isOpen,
+  isReleased,
   lapse,
   resolve,
   standsUntil,
@@ -94,11 +95,12 @@ function cancel(change: Of<"cancel">, view: ChangeView): Judgement<ChangeAnswer>
   const now = Math.max(change.now, view.loggedAt);
   const writes: Write[] = [];
   const { state } = approval;
+  // A job that was let go, and neither ran nor asked anew, is withdrawn from nothing but its own waiting.
+  const left = isReleased(approval) && waitsFor(job, approval.id);
   if (isOpen(approval) && now >= expiryOf(approval)) {
     return { answer: { status: "expired", approval: lapse(approval, now, writes) }, writes };
   }
-  if (state !== "pending" && state !== "approved")
-    return refused(state === "expired" ? "expired" : "resolved", approval);
+  if (!isOpen(approval) && !left) return refused(state === "expired" ? "expired" : "resolved", approval);
   if (!waitsFor(job, approval.id)) return refused("resolved", approval);
   if (job.requesters === null || !job.requesters.includes(change.by.key)) return refused("not_requester", approval);
   const { note, by } = change;
@@ -106,7 +108,7 @@ function cancel(change: Of<"cancel">, view: ChangeView): Judgement<ChangeAnswer>
   const noteRef = note === null ? "" : `cancel:${note.commitment.slice(0, 32)}`;
   if (note !== null) writes.push({ to: "vault", row: noteRow(approval, noteRef, note) });
   const said = note === null ? {} : { note: note.commitment, note_ref: noteRef };
-  if (waiting.some(({ id }) => id !== job.id)) {
+  if (left || waiting.some(({ id }) => id !== job.id)) {
     writes.push({ to: "jobs", row: { ...job, status: "DENIED", reason: CANCELLED, updatedAt: now } });
     const facts = { ...approvalFacts(approval), job_id: job.id, trace_id: job.traceId, by: by.id, state, ...said };
     writes.push({ to: "events", event: sealEvent("approval.detached", now, facts) });

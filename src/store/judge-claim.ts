@@ -2,8 +2,8 @@ import { constraintFacts, reasonFacts, type SealedEvent, sealEvent } from "../ev
 import type { Constraints, Reason } from "../outcome.js";
 import { meet } from "../policy/meet.js";
 import { endWaiting, hasAll, isOpen, isWaiting, union } from "./approval-state.js";
-import { append, begin, type Claim, type ClaimView, put, refuse } from "./claim-step.js";
-import { requestFor, standingRequest } from "./judge-ask.js";
+import { append, askersOf, begin, type Claim, type ClaimView, isLeftWaiting, put, refuse } from "./claim-step.js";
+import { attach, requestFor, standingRequest } from "./judge-ask.js";
 import type { ClaimAnswer, ClaimRequest } from "./port.js";
 import { roomIn } from "./room.js";
 import type { ApprovalRow, JobRow, Judgement, ShownFacts } from "./rows.js";
@@ -134,12 +134,14 @@ function throttle(
     ...(limit === undefined ? {} : { ruleId: limit.ruleId }),
   };
   const result = JSON.stringify({ retryAfterMs });
-  // A job that holds an approval keeps it unused, and waits for room with it.
-  const approvalId = approval?.id ?? claim.row.approvalId;
-  const row = put(claim, { status: "THROTTLED", reason, result, approvalId });
+  // A job that holds an approval keeps it unused, and waits for room with it; one that was let go waits on as it did.
+  const held = approval === null ? null : attach(claim, approval);
+  const approvalId = held?.id ?? (isLeftWaiting(claim) ? claim.row.approvalId : null);
+  const waits = approvalId === null ? {} : { requesters: askersOf(claim) };
+  const row = put(claim, { status: "THROTTLED", reason, result, approvalId, ...waits });
   const facts = { ...claim.facts, reason: reasonFacts(reason), retry_after_ms: retryAfterMs };
   append(claim, sealEvent("job.refused", claim.now, facts));
-  return { answer: { status: "throttled", job: row, retryAfterMs, approval }, writes: claim.writes };
+  return { answer: { status: "throttled", job: row, retryAfterMs, approval: held }, writes: claim.writes };
 }
 
 function ready(claim: Claim, approval: ApprovalRow | null): Judgement<ClaimAnswer> {

@@ -1,15 +1,16 @@
 import { StoreError } from "../errors.js";
 import type { JsonObject } from "../outcome.js";
-import { expiryOf, isOpen, isWaiting } from "./approval-state.js";
+import { expiryOf, isOpen, isReleased, isWaiting } from "./approval-state.js";
 import { looksAtQueue, type QueueView } from "./claim-step.js";
 import { type ChangeView, judgeChange } from "./judge-change.js";
 import { judgeClaim } from "./judge-claim.js";
 import { judgeRecover } from "./judge-recover.js";
 import { judgeSettle } from "./judge-settle.js";
 import { judgeVote } from "./judge-vote.js";
-import { cursorOf, jobKeyOf, nextOf, placeAfter, placeOf } from "./paging.js";
+import { cursorOf, jobKeyOf, nextOf, placeAfter, placeOf, readWaitingPlace, waitingPlaceOf } from "./paging.js";
 import {
   type ApprovalCounts,
+  type ApprovalMark,
   type Change,
   type ClaimRequest,
   defineStore,
@@ -58,10 +59,11 @@ export function createMemoryStore(): Store {
   const vaultOf = (tenantId: string, jobId: string): ReadonlyMap<VaultKind, string> =>
     new Map(vault.get(keyOf(tenantId, jobId)));
 
-  const approvalFor = ({ approvalKey, verdict }: ClaimRequest): ApprovalRow | null => {
+  const approvalFor = ({ approvalKey, job, verdict }: ClaimRequest): ApprovalRow | null => {
     const equal = [...approvals.values()].filter((row) => row.key === approvalKey);
-    const latest = verdict.kind === "approve" ? equal.sort(latestFirst)[0] : undefined;
-    return equal.find(isOpen) ?? latest ?? null;
+    const latest = equal.sort((a, b) => b.requestedAt - a.requestedAt)[0] ?? null;
+    const counts = verdict.kind === "approve" || (!job.named && isReleased(latest));
+    return equal.find(isOpen) ?? (counts ? latest : null);
   };
 
   const nthLatest = (bucket: string, since: number, n: number): number | null => {
@@ -131,12 +133,12 @@ export function createMemoryStore(): Store {
     const judgement = judge();
     for (const write of judgement.writes) apply(write);
     steps += 1;
-    for (const wake of sleepers.splice(0)) wake();
+    for (const wake of [...sleepers]) wake();
     return recorded(judgement);
   };
 
   let steps = 0;
-  const sleepers: (() => void)[] = [];
+  const sleepers = new Set<() => void>();
 
   const check = (): void => {
     if (closed) throw new StoreError("store_closed", "the store is closed");
@@ -171,9 +173,7 @@ export function createMemoryStore(): Store {
 
   const loggedAt = (): number => events.at(-1)?.at ?? 0;
   const waitingFor = (approvalId: string): readonly JobRow[] =>
-    [...jobs.values()]
-      .filter((row) => row.approvalId === approvalId && isWaiting(row))
-      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+    [...jobs.values()].filter((row) => row.approvalId === approvalId && isWaiting(row)).sort(oldestFirst);
 
   const queueOf = ({ job, verdict, now }: ClaimRequest): QueueView | null => {
     if (verdict.kind !== "approve") return null;
@@ -205,7 +205,9 @@ export function createMemoryStore(): Store {
   };
 
   const lapsedBy = (now: number): readonly ApprovalRow[] =>
-    [...approvals.values()].filter((row) => isOpen(row) && expiryOf(row) <= now);
+    [...approvals.values()]
+      .filter((row) => isOpen(row) && expiryOf(row) <= now)
+      .sort((a, b) => expiryOf(a) - expiryOf(b) || order(a.id, b.id));
 
   const countsOf = (query: Extract<Query, { readonly kind: "approval_stats" }>): ApprovalCounts => {
     const { now, since, tenantId } = query;
@@ -244,10 +246,10 @@ export function createMemoryStore(): Store {
           jobApproval: approvalAt(job?.approvalId ?? null),
           output: vaultOf(tenantId, id).get("output") ?? null,
           approval,
-          approvalJob: approval === null ? null : jobAt(approval.tenantId, approval.jobId),
+          firstWaiting: approval === null ? null : (waitingFor(approval.id)[0] ?? null),
           votes: isOpen(approval) ? votesOf(approval.id) : [],
           loggedAt: seen,
-          queue: looksAtQueue(request, { approval, loggedAt: seen }) ? queueOf(request) : null,
+          queue: looksAtQueue(request, { approval, job, loggedAt: seen }) ? queueOf(request) : null,
           places: request.limits.map(({ bucket, limit, windowMs }) => nthLatest(bucket, request.now - windowMs, limit)),
         });
       }),
@@ -295,21 +297,10 @@ export function createMemoryStore(): Store {
           const rows = jobsNamed(query.jobId, query.tenantId).flatMap((job) => approvalAt(job.approvalId) ?? []);
           return { approvals: rows.map(storedApproval) };
         }
-        case "approval_rows":
-          return { rows: query.ids.flatMap((id) => approvalAt(id) ?? []) };
+        case "approval_marks":
+          return { marks: query.ids.flatMap((id) => approvalAt(id) ?? []).map(markOf) };
         case "waiting":
           return { jobs: waitingFor(query.approvalId).slice(0, query.limit).map(storedJob) };
-        case "released": {
-          const released = [...approvals.values()].filter(
-            ({ state, supersededBy }) => state === "superseded" && supersededBy === null,
-          );
-          return {
-            jobs: released
-              .flatMap(({ id }) => waitingFor(id))
-              .slice(0, query.limit)
-              .map(storedJob),
-          };
-        }
         case "approval_stats":
           return { stats: countsOf(query) };
       }
@@ -344,6 +335,15 @@ export function createMemoryStore(): Store {
             .slice(0, limit);
           return { approvals: page.map(storedApproval), next: nextOf(page, limit, placeOf) };
         }
+        case "released": {
+          const from = readWaitingPlace(query.after ?? "");
+          const page = [...jobs.values()]
+            .filter((row) => isWaiting(row) && isReleased(approvalAt(row.approvalId)))
+            .filter((row) => query.dispatchers.includes(row.dispatcher) && oldestFirst(row, from) > 0)
+            .sort(oldestFirst)
+            .slice(0, limit);
+          return { jobs: page.map(storedJob), next: nextOf(page, limit, waitingPlaceOf) };
+        }
       }
     },
 
@@ -351,24 +351,36 @@ export function createMemoryStore(): Store {
       check();
       if (mark === null || mark !== String(steps)) return { mark: String(steps) };
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, waitMs);
-        sleepers.push(() => {
+        const wake = (): void => {
           clearTimeout(timer);
+          sleepers.delete(wake);
           resolve();
-        });
+        };
+        const timer = setTimeout(wake, waitMs);
+        sleepers.add(wake);
       });
       return { mark: String(steps) };
     },
 
     close: async () => {
       closed = true;
-      for (const wake of sleepers.splice(0)) wake();
+      for (const wake of [...sleepers]) wake();
     },
   });
 }
 
-function latestFirst(a: ApprovalRow, b: ApprovalRow): number {
-  return b.requestedAt - a.requestedAt || (a.id < b.id ? 1 : -1);
+type Waiting = Pick<JobRow, "createdAt" | "id" | "tenantId">;
+
+function oldestFirst(a: Waiting, b: Waiting): number {
+  return a.createdAt - b.createdAt || order(a.id, b.id) || order(a.tenantId, b.tenantId);
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+function markOf({ id, tenantId, state, decidedAt, useWithinMs, expiresAt }: ApprovalRow): ApprovalMark {
+  return { id, tenantId, state, decidedAt, useWithinMs, expiresAt };
 }
 
 function loggedEvent(event: Omit<LoggedEvent, "seq" | "body">, seq: number): LoggedEvent {

@@ -20,6 +20,21 @@ export function jobKeyOf(cursor: string): JobKey {
   return { id, tenantId };
 }
 
+interface WaitingPlace extends JobKey {
+  readonly createdAt: number;
+}
+
+/** A job's place among those that wait: by age, and by its key among those of one age. */
+export function waitingPlaceOf({ createdAt, id, tenantId }: WaitingPlace): string {
+  return `${createdAt} ${id} ${tenantId}`;
+}
+
+/** The place that {@link waitingPlaceOf} wrote; the very beginning for an empty cursor. */
+export function readWaitingPlace(cursor: string): WaitingPlace {
+  const [createdAt = "", id = "", tenantId = ""] = cursor.split(" ");
+  return { createdAt: Number(createdAt === "" ? -1 : createdAt), id, tenantId };
+}
+
 interface QueuePlace {
   readonly queuedSince: number;
   readonly id: string;

@@ -339,11 +339,9 @@ export type Query =
   | { readonly kind: "job"; readonly id: string; readonly tenantId: string | null }
   | { readonly kind: "approval"; readonly id: string }
   /** How these requests stand. Unknown ids are left out. At most 1,000 ids. */
-  | { readonly kind: "approval_rows"; readonly ids: readonly string[] }
+  | { readonly kind: "approval_marks"; readonly ids: readonly string[] }
   /** Jobs that wait for a request, oldest first. */
   | { readonly kind: "waiting"; readonly approvalId: string; readonly limit: number }
-  /** Jobs that wait for a request that ended because the policy asks for none any more. */
-  | { readonly kind: "released"; readonly limit: number }
   | { readonly kind: "approval_stats"; readonly now: number; readonly since: number; readonly tenantId: string | null }
   | { readonly kind: "approval_of"; readonly jobId: string; readonly tenantId: string | null };
 
@@ -355,9 +353,12 @@ export interface QueryAnswer {
   /** All jobs of that id: more than one when several tenants used it. */
   readonly jobs?: readonly StoredJob[];
   readonly approvals?: readonly StoredApproval[];
-  readonly rows?: readonly ApprovalRow[];
+  readonly marks?: readonly ApprovalMark[];
   readonly stats?: ApprovalCounts;
 }
+
+/** How a request stands, and when it lapses. */
+export type ApprovalMark = Pick<ApprovalRow, "id" | "tenantId" | "state" | "decidedAt" | "useWithinMs" | "expiresAt">;
 
 /** What a store counts of its requests. */
 export interface ApprovalCounts {
@@ -396,6 +397,8 @@ export type PageQuery = { readonly after: string | null /** 1 to 1,000. */; read
   | { readonly kind: "timeline"; readonly traceId: string }
   | { readonly kind: "jobs"; readonly status: OutcomeStatus | null; readonly tenantId: string | null }
   | { readonly kind: "approvals"; readonly states: readonly ApprovalState[]; readonly tenantId: string | null }
+  /** Jobs of these dispatchers that are left waiting for a request that ended without another in its place, oldest first. */
+  | { readonly kind: "released"; readonly dispatchers: readonly string[] }
 );
 
 /** One event of the log. */

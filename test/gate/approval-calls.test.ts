@@ -138,6 +138,70 @@ describe.each(STORES)("calls that do not count, %s", (_name, openStore) => {
     expect((await gate.approvals.approve({ jobId: "j" }, { by: { id: "ann", roles } })).state).toBe("approved");
   });
 
+  test("nobody who ever asked for a job votes on it: held back by a limit, asked again by others, or let go and joined", async () => {
+    const limited = rules(`
+- { id: ask, match: { topics: ["**"] }, decision: require_approval, approval: { roles: [finance] } }
+- { id: rate, match: { topics: ["**"] }, decision: throttle, throttle: { limit: 1, window_sec: 60 } }`);
+    const mallory = { by: { id: "mallory", roles: ["finance"] } };
+    const by = (submitter: string) => ({ submitter });
+    const job = { topic: "a", payload: 1 };
+
+    // Equal to an approved job, and held back by a limit: one of those who asked, withdrawn by the same, told in its trace.
+    const clock = createFakeClock();
+    const first = await open({ policy: limited, store: await openStore(), now: clock.now, dispatch: () => 1 });
+    await first.evaluateAndDispatch({ topic: "a", payload: "other", id: "o" });
+    await first.approvals.approve({ jobId: "o" }, { by: ann });
+    await first.resume("o");
+    await first.evaluateAndDispatch({ ...job, id: "j" }, undefined, by("sam"));
+    await first.approvals.approve({ jobId: "j" }, { by: ann });
+    const held = await first.evaluateAndDispatch({ ...job, id: "k", traceId: "tk" }, undefined, by("mallory"));
+    expectOutcome(held, { status: "THROTTLED", code: "rate_limited" });
+    expect((await first.approvals.get({ jobId: "k" }))?.requesters).toEqual(["mallory", "sam"]);
+    const { entries } = await first.audit.timeline("tk");
+    expect(
+      entries.filter(({ traceId }) => traceId === "tk").map(({ type, body }) => [type, body.submitted_by]),
+    ).toEqual([
+      ["approval.joined", "mallory"],
+      ["job.refused", "mallory"],
+    ]);
+    await first.reload({
+      yaml: limited.yaml.replace(
+        "roles: [finance]",
+        "roles: [finance], quorum: 1, confirm_view: false, expires_in_sec: 60",
+      ),
+    });
+    await first.resume("j");
+    expect(await codeOf(first.approvals.approve({ jobId: "k" }, mallory))).toBe("approver_is_requester");
+    await first.approvals.cancel({ jobId: "k" }, { by: { id: "mallory" } });
+    expect((await first.jobs.get("k"))?.reason.code).toBe("approval_cancelled");
+
+    // The same id asked for again by somebody else.
+    const second = await open({ policy: FINANCE, store: await openStore(), now: clock.now, dispatch: () => 1 });
+    await second.evaluateAndDispatch({ ...job, id: "j" }, undefined, by("mallory"));
+    clock.advance(86_400_000);
+    await second.evaluateAndDispatch({ ...job, id: "j" }, undefined, by("cron"));
+    expect(await codeOf(second.approvals.approve({ jobId: "j" }, mallory))).toBe("approver_is_requester");
+
+    // Let go while the policy asked for nothing, and come to the request of an equal job.
+    const third = await open({ policy: FINANCE, store: await openStore(), now: clock.now, dispatch: () => 1 });
+    const left = await third.evaluateAndDispatch({ ...job, id: "j" }, undefined, by("mallory"));
+    await third.reload(ALLOW_ALL);
+    await codeOf(third.approvals.approve(left.approval?.id ?? "", { by: ann }));
+    await third.reload(FINANCE);
+    await third.evaluateAndDispatch({ ...job, id: "k" }, undefined, by("cron"));
+    await third.resume("j");
+    expect(await codeOf(third.approvals.approve({ jobId: "k" }, mallory))).toBe("approver_is_requester");
+    expect(await codeOf(third.approvals.approve({ jobId: "k" }, { by: { ...ann, id: "b\ud800ot" } }))).toBe("no error");
+  });
+
+  test("a lone surrogate makes nobody another person", async () => {
+    const gate = await open({ policy: FINANCE, store: await openStore(), dispatch: () => 1 });
+    await gate.evaluateAndDispatch({ ...JOB, actor: undefined } as Job, undefined, { submitter: "m\ud800" });
+    expect(await codeOf(gate.approvals.approve({ jobId: "j" }, { by: { ...ann, id: "m\ud800" } }))).toBe(
+      "approver_is_requester",
+    );
+  });
+
   test("each withdrawal keeps its own note", async () => {
     const gate = await open({ policy: FINANCE, store: await openStore(), dispatch: () => 1 });
     await gate.evaluateAndDispatch({ ...JOB, id: "stays", traceId: "other" });

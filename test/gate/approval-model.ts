@@ -8,6 +8,7 @@ export interface ModelPolicy {
 interface Job {
   readonly content: number;
   readonly name: string;
+  readonly created: number;
   request: Request | null;
   status: string;
   code: string;
@@ -38,6 +39,7 @@ export function createModel(binding: "snapshot" | "decision", first: ModelPolicy
   const latest = (content: number) => requests.findLast((request) => request.content === content);
   const isOpen = (r?: Request): r is Request & { state: "pending" | "approved" } =>
     r?.state === "pending" || r?.state === "approved";
+  const isLeft = (r: Request | null | undefined): r is Request => r?.state === "superseded" && r.next === null;
   const waits = (job: Job, r: Request | null | undefined) => job.status === "PENDING_APPROVAL" && job.request === r;
   const say = ({ status, code }: Job) => `${status} ${code}`;
   const put = (job: Job, status: string, code: string) => {
@@ -88,17 +90,20 @@ export function createModel(binding: "snapshot" | "decision", first: ModelPolicy
   /** A submission; or, where `opens` is false, somebody who goes on with a job. */
   const submit = (content: number, name: string | null, dispatch: boolean, opens = true): string => {
     const last = latest(content);
-    const adopts = name === null && isOpen(last) && waits(last.opener, last) ? last.opener.name : name;
+    const first = jobs.filter((known) => waits(known, last)).sort((a, b) => a.created - b.created)[0];
+    const adopts = name === null && (isOpen(last) || isLeft(last)) ? (first?.name ?? null) : name;
     const job = jobs.find((known) => known.name === adopts) ?? {
       content,
       name: adopts ?? `unnamed ${now}`,
+      created: now,
       request: null,
       status: "",
       code: "",
     };
     if (job.status === "SUCCEEDED" && slip !== "twice") return say(job);
     if (job.code === "approval_used" || (job.code === "approval_cancelled" && !opens)) return say(job);
-    lapse(last, job);
+    // An evaluation that permits changes nothing of the job itself, so a lapse ends it like any other.
+    lapse(last, inForce.kind === "allow" && !dispatch ? undefined : job);
     if (isOpen(last) && inForce.kind !== "ask") renew(last, job);
     if (inForce.kind === "deny") return put(job, "DENIED", "rule_matched");
     if (inForce.kind === "allow") return dispatch ? run(job) : "dispatch";
@@ -113,8 +118,8 @@ export function createModel(binding: "snapshot" | "decision", first: ModelPolicy
       now < r.ended + SPANS.stands
     )
       return put(job, "DENIED", "approval_rejected");
-    const left = r?.state === "superseded" && r.next === null && waits(job, r);
-    if (left && r !== undefined) r = open(content, r.opener, r);
+    if (!isOpen(r) && isLeft(job.request) && waits(job, job.request))
+      r = open(content, job.request.opener, job.request);
     if (!isOpen(r) && !opens)
       return waits(job, r)
         ? put(job, "DENIED", r?.state === "cancelled" ? "approval_cancelled" : "approval_expired")
@@ -161,6 +166,7 @@ export function createModel(binding: "snapshot" | "decision", first: ModelPolicy
     if (job === undefined || r === undefined || r === null) return "approval_unknown";
     const was = isOpen(r);
     lapse(r);
+    if (isLeft(r) && waits(job, r)) return put(job, "DENIED", "approval_cancelled") && "ok";
     if (!isOpen(r)) return (was ? undefined : ENDED[r.state]) ?? (was ? "approval_expired" : "approval_resolved");
     if (!waits(job, r)) return "approval_resolved";
     if (slip !== "withdrawn" && jobs.some((other) => other !== job && waits(other, r)))
@@ -179,9 +185,7 @@ export function createModel(binding: "snapshot" | "decision", first: ModelPolicy
     const approved = requests.filter(({ state }) => state === "approved").sort((a, b) => a.queued - b.queued);
     const next = approved.map((r) => () => jobs.filter((job) => waits(job, r))[0]);
     const done = next.flatMap((find) => find() ?? []).map((job) => submit(job.content, job.name, true, false));
-    const released = jobs.filter(
-      (job) => job.status === "PENDING_APPROVAL" && job.request?.state === "superseded" && job.request.next === null,
-    );
+    const released = jobs.filter((job) => isLeft(job.request) && waits(job, job.request));
     return [...done, ...released.map((job) => submit(job.content, job.name, true, false))].join("; ");
   };
   return {

@@ -184,6 +184,61 @@ describe.each(STORES)("the queue of requests, %s", (_name, openStore) => {
     expect(entries.find(({ type }) => type === "approval.lifted")?.note).toBe("a mistake");
   });
 
+  test("a rejection stands however quickly one request followed another", async () => {
+    const clock = createFakeClock();
+    const gate = await open({ policy: ask(wide), store: await openStore(), now: clock.now, dispatch: () => 1 });
+    const actor = { id: "bot", type: "agent" } as const;
+    for (let n = 0; n < 40; n += 1) {
+      const submit = () => gate.evaluateAndDispatch({ id: `j-${n}`, topic: "a", payload: n, actor });
+      await submit();
+      await gate.approvals.cancel({ jobId: `j-${n}` }, { by: { id: "bot" } });
+      await submit();
+      await gate.approvals.reject({ jobId: `j-${n}` }, { by: ann });
+      // All within one millisecond.
+      const again = await submit();
+      expectOutcome(again, { status: "DENIED", code: "approval_rejected" });
+      expect(again.approval?.state).toBe("rejected");
+    }
+    const { items } = await gate.audit.events({ limit: 1_000 });
+    const refused = items.filter(({ type }) => type === "job.refused");
+    expect(refused.every(({ body }) => typeof body.behind === "string")).toBe(true);
+  });
+
+  test("a request keeps counting for who opened it, whoever decides it anew", async () => {
+    const bounded = (reason: string) => ask("queue: { max_pending_per_actor: 2 }\n", `, reason: ${reason}`);
+    const gate = await open({ policy: bounded("one"), store: await openStore(), dispatch: () => 1 });
+    const submit = (n: number, submitter?: string) =>
+      gate.evaluateAndDispatch(
+        { id: `j-${n}`, topic: "a", payload: n },
+        undefined,
+        submitter === undefined ? {} : { submitter },
+      );
+    await submit(1, "sam");
+    await submit(2, "sam");
+    await gate.reload(bounded("two"));
+    for (const n of [1, 2]) await gate.resume(`j-${n}`);
+    expectOutcome(await submit(3, "sam"), { status: "DENIED", code: "approval_queue_full" });
+    expectOutcome(await submit(4), { status: "PENDING_APPROVAL" });
+  });
+
+  test("a job that lapsed does not look as if it waited, whoever looked at it since", async () => {
+    const clock = createFakeClock();
+    const gate = await open({ policy: ask(wide), store: await openStore(), now: clock.now, dispatch: () => 1 });
+    await gate.evaluateAndDispatch({ id: "j", topic: "a" });
+    await gate.reload({ yaml: `version: v1\nrules: [{ id: ok, match: { topics: ["**"] }, decision: allow }]\n` });
+    clock.advance(86_400_000);
+    expect((await gate.evaluate({ id: "j", topic: "a" })).next).toBe("dispatch");
+    expect((await gate.jobs.get("j"))?.reason.code).toBe("approval_expired");
+    expectOutcome(await gate.evaluateAndDispatch({ id: "j", topic: "a" }), { status: "SUCCEEDED" });
+  });
+
+  test("a clock that answers no number stands still", async () => {
+    let now = 1_000_000;
+    const gate = await open({ policy: ask(wide), store: await openStore(), now: () => now, dispatch: () => 1 });
+    now = Number.NaN;
+    expectOutcome(await gate.evaluateAndDispatch({ topic: "a" }), { status: "PENDING_APPROVAL" });
+  });
+
   test("two requirements are met each on its own", async () => {
     const policy = rules(`
 - { id: pay, match: { topics: ["a"] }, decision: require_approval, approval: { quorum: 2, roles: [finance] } }

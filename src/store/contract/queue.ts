@@ -4,7 +4,7 @@ import type { ApprovalRow, JobRow } from "../rows.js";
 import { activate, asking, type Check, claimOf, person, QUEUE, statusOf, T0, typesOf, voteOf } from "./requests.js";
 
 async function approvalOf(store: Store, id: string): Promise<ApprovalRow | undefined> {
-  return (await store.read({ kind: "approval_rows", ids: [id] })).rows?.[0];
+  return (await store.read({ kind: "approval", id })).approvals?.[0]?.row;
 }
 
 async function jobOf(store: Store, id: string): Promise<JobRow | undefined> {

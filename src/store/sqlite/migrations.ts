@@ -138,8 +138,11 @@ export const MIGRATIONS: readonly string[] = [
 
   -- The queue in its order, and what lapses, is counted, or is left waiting in it.
   CREATE INDEX approvals_by_place ON approvals (queued_since, id);
+  CREATE INDEX approvals_open_by_place ON approvals (queued_since, id) WHERE state IN ('pending', 'approved');
   CREATE INDEX approvals_pending ON approvals (actor_key, expires_at) WHERE state = 'pending';
-  CREATE INDEX approvals_approved ON approvals (decided_at) WHERE state = 'approved';
+  CREATE INDEX approvals_pending_by_expiry ON approvals (expires_at, id) WHERE state = 'pending';
+  CREATE INDEX approvals_approved ON approvals (decided_at + use_within_ms, id) WHERE state = 'approved';
+  CREATE INDEX approvals_released ON approvals (key) WHERE state = 'superseded' AND superseded_by IS NULL;
   CREATE INDEX approvals_by_actor ON approvals (actor_key, requested_at) WHERE supersedes IS NULL;
   CREATE INDEX approvals_by_decision ON approvals (decided_at) WHERE decided_at IS NOT NULL;
   CREATE INDEX approvals_ended ON approvals (resolved_at) WHERE state = 'expired';
@@ -165,10 +168,12 @@ export const MIGRATIONS: readonly string[] = [
   SELECT approval_id, row_number() OVER (PARTITION BY approval_id ORDER BY at, approver_key),
     approver_key, approver_id, kind, roles, 'host', vote, NULL, at
   FROM votes_before;
+  -- In two steps: an approver may be named by a number, and no two names may meet halfway.
   UPDATE vault SET kind = (
-    SELECT 'note:' || v.approval_id || ':' || v.number FROM votes v
+    SELECT 'numbered:' || v.approval_id || ':' || v.number FROM votes v
     WHERE vault.kind = 'note:' || v.approval_id || ':' || v.approver_key)
   WHERE EXISTS (SELECT 1 FROM votes v WHERE vault.kind = 'note:' || v.approval_id || ':' || v.approver_key);
+  UPDATE vault SET kind = 'note:' || substr(kind, length('numbered:') + 1) WHERE kind LIKE 'numbered:%';
   DROP TABLE votes_before;
   `,
 ];

@@ -1,6 +1,6 @@
 import type { EventType } from "../../evidence/event.js";
 import type { ApprovalState, JsonObject, OutcomeStatus, Reason } from "../../outcome.js";
-import type { LoggedEvent } from "../port.js";
+import type { ApprovalMark, LoggedEvent } from "../port.js";
 import type { ActivePolicy, ApprovalRow, JobHold, JobRow, OwnerRow, PolicyHead, VoteRow } from "../rows.js";
 import type { Row } from "./driver.js";
 
@@ -85,6 +85,17 @@ export function approvalOf(row: Row): ApprovalRow {
     liftedAt: row.lifted_at as number | null,
     supersedes: row.supersedes as string | null,
     supersededBy: row.superseded_by as string | null,
+  };
+}
+
+export function markOf(row: Row): ApprovalMark {
+  return {
+    id: row.id as string,
+    tenantId: row.tenant_id as string,
+    state: row.state as ApprovalState,
+    decidedAt: row.decided_at as number | null,
+    useWithinMs: row.use_within_ms as number,
+    expiresAt: row.expires_at as number,
   };
 }
 

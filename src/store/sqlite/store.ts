@@ -1,12 +1,12 @@
 import { StoreError } from "../../errors.js";
-import { isOpen } from "../approval-state.js";
+import { isOpen, isReleased } from "../approval-state.js";
 import { looksAtQueue, type QueueView } from "../claim-step.js";
 import { type ChangeView, judgeChange } from "../judge-change.js";
 import { judgeClaim } from "../judge-claim.js";
 import { judgeRecover } from "../judge-recover.js";
 import { judgeSettle } from "../judge-settle.js";
 import { judgeVote } from "../judge-vote.js";
-import { cursorOf, jobKeyOf, nextOf, placeOf } from "../paging.js";
+import { cursorOf, jobKeyOf, nextOf, placeOf, readWaitingPlace, waitingPlaceOf } from "../paging.js";
 import {
   type Change,
   type ClaimRequest,
@@ -123,11 +123,14 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       transact(() => {
         const { tenantId, id } = request.job;
         const { active, known, asked } = tables.probe(request.job, request.approvalKey);
+        const { named } = request.job;
         const job = known ? tables.job(tenantId, id) : null;
         const open = asked ? tables.openApproval(request.approvalKey) : null;
-        // One that is resolved matters only where another would be asked for: a rejection may stand.
-        const resolved = open === null && request.verdict.kind === "approve";
-        const approval = resolved ? tables.latestApproval(request.approvalKey) : open;
+        // One that is resolved matters where another would be asked for, since a rejection may stand; and to a job without an
+        // id of its own where one was let go, since it may be the job that waits.
+        const asks = request.verdict.kind === "approve" || (!named && tables.hasReleased(request.approvalKey));
+        const latest = open === null && asks ? tables.latestApproval(request.approvalKey) : open;
+        const approval = request.verdict.kind === "approve" || isOpen(latest) || isReleased(latest) ? latest : null;
         const loggedAt = approval === null ? 0 : tables.head().at;
         const view = {
           active,
@@ -135,10 +138,10 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
           jobApproval: job === null || job.approvalId === null ? null : tables.approval(job.approvalId),
           output: job === null ? null : tables.output(tenantId, id),
           approval,
-          approvalJob: approval === null ? null : tables.job(approval.tenantId, approval.jobId),
+          firstWaiting: approval === null || named ? null : (tables.waiting(approval.id, 1)[0] ?? null),
           votes: isOpen(approval) ? tables.votes(approval.id) : [],
           loggedAt,
-          queue: looksAtQueue(request, { approval, loggedAt }) ? queueOf(request, loggedAt) : null,
+          queue: looksAtQueue(request, { approval, job, loggedAt }) ? queueOf(request, loggedAt) : null,
           places: request.limits.map(({ bucket, limit, windowMs }) =>
             tables.nthLatest(bucket, request.now - windowMs, limit),
           ),
@@ -187,12 +190,10 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
             const ids = jobsNamed(query.jobId, query.tenantId).flatMap(({ approvalId }) => approvalId ?? []);
             return { approvals: ids.flatMap((id) => tables.approval(id) ?? []).map(storedApproval) };
           }
-          case "approval_rows":
-            return { rows: tables.approvalsNamed(query.ids) };
+          case "approval_marks":
+            return { marks: tables.marks(query.ids) };
           case "waiting":
             return { jobs: tables.waiting(query.approvalId, query.limit).map(storedJob) };
-          case "released":
-            return { jobs: tables.released(query.limit).map(storedJob) };
           case "approval_stats":
             return { stats: tables.approvalCounts(query.now, query.since, query.tenantId) };
         }
@@ -218,6 +219,10 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
           case "approvals": {
             const rows = tables.approvalsAfter(after, query.tenantId, query.states, limit);
             return { approvals: rows.map(storedApproval), next: nextOf(rows, limit, placeOf) };
+          }
+          case "released": {
+            const rows = tables.releasedAfter(readWaitingPlace(after), query.dispatchers, limit);
+            return { jobs: rows.map(storedJob), next: nextOf(rows, limit, waitingPlaceOf) };
           }
         }
       }),

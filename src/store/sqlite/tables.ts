@@ -1,7 +1,7 @@
 import type { ApprovalState } from "../../outcome.js";
 import type { QueueView } from "../claim-step.js";
 import { readPlace } from "../paging.js";
-import type { ApprovalCounts, LoggedEvent } from "../port.js";
+import type { ApprovalCounts, ApprovalMark, LoggedEvent } from "../port.js";
 import type {
   ActivePolicy,
   ApprovalRow,
@@ -14,7 +14,7 @@ import type {
   Write,
 } from "../rows.js";
 import type { Connection, Statement } from "./driver.js";
-import { approvalOf, eventOf, headOf, holdOf, jobOf, one, ownerOf, policyOf, voteOf } from "./read-rows.js";
+import { approvalOf, eventOf, headOf, holdOf, jobOf, markOf, one, ownerOf, policyOf, voteOf } from "./read-rows.js";
 
 /** What names a job in a store. */
 interface JobKey {
@@ -47,7 +47,9 @@ export interface Tables {
     states: readonly ApprovalState[],
     limit: number,
   ) => readonly ApprovalRow[];
-  readonly approvalsNamed: (ids: readonly string[]) => readonly ApprovalRow[];
+  readonly marks: (ids: readonly string[]) => readonly ApprovalMark[];
+  /** Whether a request of that key was ever let go without another in its place. */
+  readonly hasReleased: (key: string) => boolean;
   /** Open requests whose time is over. */
   readonly lapsed: (now: number, limit: number) => readonly ApprovalRow[];
   /** How full the queue is; `limit` is the actor's own within the window that began at `since`. */
@@ -55,8 +57,12 @@ export interface Tables {
   readonly approvalCounts: (now: number, since: number, tenant: string | null) => ApprovalCounts;
   /** Jobs that wait for a request, oldest first. */
   readonly waiting: (approvalId: string, limit: number) => readonly JobRow[];
-  /** Jobs that wait for a request that ended with none in its place. */
-  readonly released: (limit: number) => readonly JobRow[];
+  /** Jobs of these dispatchers that wait for a request that ended with none in its place, oldest first. */
+  readonly releasedAfter: (
+    after: { readonly createdAt: number; readonly id: string; readonly tenantId: string },
+    dispatchers: readonly string[],
+    limit: number,
+  ) => readonly JobRow[];
   readonly votes: (approvalId: string) => readonly VoteRow[];
   readonly vault: (tenantId: string, jobId: string) => ReadonlyMap<VaultKind, string>;
   readonly output: (tenantId: string, jobId: string) => string | null;
@@ -72,6 +78,7 @@ const JOB_COLUMNS =
   "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, constraints, result, commitment, requesters, created_at, updated_at";
 const APPROVAL_COLUMNS =
   "id, key, tenant_id, job_id, trace_id, job_hash, commitment, actor_key, snapshot, epoch, binding, fingerprint, dispatcher, state, requirements, requesters, derived_tags, decision, shown, queued_since, requested_at, expires_at, use_within_ms, rejection_stands_ms, decided_at, resolved_at, resolved_by, lifted_at, supersedes, superseded_by";
+const OPEN: ReadonlySet<ApprovalState> = new Set<ApprovalState>(["pending", "approved"]);
 const VOTE_COLUMNS = "approval_id, number, approver_key, approver_id, kind, roles, assurance, vote, view, at";
 const EVENT_COLUMNS = "seq, at, type, trace_id, approval_id, bytes";
 
@@ -115,21 +122,34 @@ export function prepareTables(connection: Connection): Tables {
     `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE key = ? AND state IN ('pending', 'approved')`,
   );
   const latestApproval = sql(
-    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE key = ? ORDER BY requested_at DESC, id DESC LIMIT 1`,
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE key = ? ORDER BY requested_at DESC LIMIT 1`,
+  );
+  const hasReleased = sql(
+    "SELECT 1 FROM approvals WHERE key = ? AND state = 'superseded' AND superseded_by IS NULL LIMIT 1",
+  );
+  // The states in so many words: only then does the planner take the index that holds the open ones alone.
+  const openAfter = sql(
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals INDEXED BY approvals_open_by_place
+     WHERE state IN ('pending', 'approved') AND (queued_since, id) > (@since, @id)
+     AND (@tenant IS NULL OR tenant_id = @tenant)
+     AND state IN (SELECT value FROM json_each(@states)) ORDER BY queued_since, id LIMIT @limit`,
   );
   const approvalsAfter = sql(
     `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE (queued_since, id) > (@since, @id)
      AND (@tenant IS NULL OR tenant_id = @tenant)
      AND state IN (SELECT value FROM json_each(@states)) ORDER BY queued_since, id LIMIT @limit`,
   );
-  const approvalsNamed = sql(
-    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE id IN (SELECT value FROM json_each(?)) ORDER BY queued_since, id`,
+  const marksOf = sql(
+    `SELECT id, tenant_id, state, decided_at, use_within_ms, expires_at
+     FROM approvals WHERE id IN (SELECT value FROM json_each(?))`,
   );
   const lapsedPending = sql(
-    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE state = 'pending' AND expires_at <= ? LIMIT ?`,
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals INDEXED BY approvals_pending_by_expiry
+     WHERE state = 'pending' AND expires_at <= ? ORDER BY expires_at, id LIMIT ?`,
   );
   const lapsedApproved = sql(
-    `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE state = 'approved' AND decided_at + use_within_ms <= ? LIMIT ?`,
+    `SELECT ${APPROVAL_COLUMNS} FROM approvals INDEXED BY approvals_approved
+     WHERE state = 'approved' AND decided_at + use_within_ms <= ? ORDER BY decided_at + use_within_ms, id LIMIT ?`,
   );
   const queue = sql(
     `SELECT count(*) AS pending, coalesce(sum(actor_key = @actor), 0) AS of_actor,
@@ -158,12 +178,14 @@ export function prepareTables(connection: Connection): Tables {
   );
   const waiting = sql(
     `SELECT ${JOB_COLUMNS} FROM jobs
-     WHERE approval_id = ? AND status IN ('PENDING_APPROVAL', 'THROTTLED') ORDER BY created_at, id LIMIT ?`,
+     WHERE approval_id = ? AND status IN ('PENDING_APPROVAL', 'THROTTLED') ORDER BY created_at, id, tenant_id LIMIT ?`,
   );
-  const released = sql(
-    `SELECT ${JOB_COLUMNS} FROM jobs WHERE approval_id IS NOT NULL AND status IN ('PENDING_APPROVAL', 'THROTTLED')
+  const releasedAfter = sql(
+    `SELECT ${JOB_COLUMNS} FROM jobs INDEXED BY jobs_waiting
+     WHERE approval_id IS NOT NULL AND status IN ('PENDING_APPROVAL', 'THROTTLED')
      AND EXISTS (SELECT 1 FROM approvals a WHERE a.id = jobs.approval_id AND a.state = 'superseded' AND a.superseded_by IS NULL)
-     ORDER BY created_at, id LIMIT ?`,
+     AND dispatcher IN (SELECT value FROM json_each(@dispatchers))
+     AND (created_at, id, tenant_id) > (@createdAt, @id, @tenantId) ORDER BY created_at, id, tenant_id LIMIT @limit`,
   );
   const votes = sql(`SELECT ${VOTE_COLUMNS} FROM votes WHERE approval_id = ? ORDER BY number`);
   const vault = sql("SELECT kind, value FROM vault WHERE job_id = ? AND tenant_id = ?");
@@ -366,9 +388,11 @@ export function prepareTables(connection: Connection): Tables {
     latestApproval: (key) => one(latestApproval.get(key), approvalOf),
     approvalsAfter: (after, tenant, states, limit) => {
       const { queuedSince: since, id } = readPlace(after);
-      return approvalsAfter.all({ since, id, tenant, states: JSON.stringify(states), limit }).map(approvalOf);
+      const page = states.every((state) => OPEN.has(state)) ? openAfter : approvalsAfter;
+      return page.all({ since, id, tenant, states: JSON.stringify(states), limit }).map(approvalOf);
     },
-    approvalsNamed: (ids) => approvalsNamed.all(JSON.stringify(ids)).map(approvalOf),
+    marks: (ids) => marksOf.all(JSON.stringify(ids)).map(markOf),
+    hasReleased: (key) => hasReleased.get(key) !== undefined,
     lapsed: (now, limit) =>
       [...lapsedPending.all(now, limit), ...lapsedApproved.all(now, limit)].slice(0, limit).map(approvalOf),
     queue: (actor, since, limit, now) => {
@@ -391,7 +415,8 @@ export function prepareTables(connection: Connection): Tables {
       };
     },
     waiting: (approvalId, limit) => waiting.all(approvalId, limit).map(jobOf),
-    released: (limit) => released.all(limit).map(jobOf),
+    releasedAfter: (after, dispatchers, limit) =>
+      releasedAfter.all({ ...after, dispatchers: JSON.stringify(dispatchers), limit }).map(jobOf),
     votes: (approvalId) => votes.all(approvalId).map(voteOf),
     vault: (tenantId, jobId) =>
       new Map(vault.all(jobId, tenantId).map((row) => [row.kind as VaultKind, row.value as string])),

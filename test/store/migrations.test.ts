@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { loadDriver } from "../../src/store/sqlite/driver.js";
+import { APPLICATION_ID, MIGRATIONS } from "../../src/store/sqlite/migrations.js";
+import { openSqliteStore } from "../../src/store/sqlite/store.js";
+
+const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("a database of schema 1 keeps its requests, votes and notes, whatever the approvers are called", async () => {
+  const path = join(folder, "one.db");
+  const Database = await loadDriver();
+  const before = new Database(path, { timeout: 0, fileMustExist: false });
+  before.exec(MIGRATIONS[0] ?? "");
+  before.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = 1`);
+  const insert = (table: string, row: object): void => {
+    const columns = Object.keys(row);
+    before
+      .prepare(`INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`)
+      .run(...Object.values(row));
+  };
+  const ids = { tenant_id: "acme", trace_id: "t", dispatcher: "default" };
+  const reason = JSON.stringify({ code: "approval_required", message: "m" });
+  const job = { ...ids, id: "j", hash: "h", status: "PENDING_APPROVAL", approval_id: "a", reason };
+  insert("jobs", { ...job, commitment: "c", created_at: 1, updated_at: 1 });
+  const spans = { requested_at: 1, expires_at: 9_000, use_within_ms: 900, rejection_stands_ms: 100 };
+  const asked = { key: "k", job_id: "j", job_hash: "h", snapshot: "s", fingerprint: "f", state: "pending" };
+  insert("approvals", {
+    ...ids,
+    ...asked,
+    ...spans,
+    id: "a",
+    requirements: "[]",
+    requesters: '["bot"]',
+    decision: "{}",
+  });
+  // Named so that the number of one is the name of the other.
+  for (const [at, approver] of ["2", "1", "3 note:a:1"].entries()) {
+    const vote = { approval_id: "a", approver_key: approver, approver_id: approver, kind: "human", roles: "[]" };
+    insert("votes", { ...vote, vote: "approve", at: at + 1 });
+    insert("vault", { job_id: "j", tenant_id: "acme", kind: `note:a:${approver}`, salt: "s", value: `by ${approver}` });
+  }
+  before.close();
+
+  const store = await openSqliteStore(path);
+  const { approvals = [] } = await store.read({ kind: "approval", id: "a" });
+  const [approval] = approvals;
+  expect(approval?.row).toMatchObject({ queuedSince: 1, commitment: "c", binding: "snapshot", supersededBy: null });
+  expect(approval?.votes.map(({ approverId, number }) => [approverId, approval.vault.get(`note:a:${number}`)])).toEqual(
+    [
+      ["2", "by 2"],
+      ["1", "by 1"],
+      ["3 note:a:1", "by 3 note:a:1"],
+    ],
+  );
+  const { jobs = [] } = await store.read({ kind: "job", id: "j", tenantId: null });
+  expect(jobs[0]?.row.requesters).toEqual(["bot"]);
+  await store.close();
+  const after = new Database(path, { timeout: 0, fileMustExist: true });
+  expect(after.pragma("integrity_check", { simple: true })).toBe("ok");
+  expect(after.pragma("user_version", { simple: true })).toBe(MIGRATIONS.length);
+  after.close();
+});
