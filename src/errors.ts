@@ -49,6 +49,7 @@ export type StoreErrorCode =
   | "store_read_only"
   | "store_not_sqlite"
   | "store_newer"
+  | "store_older"
   | "store_library_unsafe"
   | "store_driver_missing"
   | "store_busy"

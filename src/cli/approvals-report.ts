@@ -8,12 +8,12 @@ export function listLines(items: readonly Approval[]): readonly Line[] {
   if (items.length === 0) return [["nothing waits for approval"]];
   return items.map((approval) => {
     const { id, state, job, ageMs, decision } = approval;
-    const who = job?.actor?.id ?? "nobody";
+    const who = job?.actor?.id ?? "no actor";
     const votes = count(approval.votes.filter(({ vote }) => vote === "approve").length, "approval");
     return [
       `${id}  `,
       inked(INKS[state] ?? "faint", state.padEnd(10)),
-      `  ${minutes(ageMs).padStart(9)}  ${votes}  ${job?.topic ?? "(erased)"} by ${who}  `,
+      `  ${minutes(ageMs).padStart(9)}  ${votes}  ${job?.topic ?? "(content erased)"} by ${who}  `,
       inked("faint", displayLiteral(decision.reason)),
     ];
   });
@@ -21,11 +21,10 @@ export function listLines(items: readonly Approval[]): readonly Line[] {
 
 const INKS: Readonly<Record<string, Ink>> = { pending: "wait", approved: "good", rejected: "bad", revoked: "bad" };
 
-/** All of one request, and how to approve it. The text was made safe to show where it was made. */
-export function approvalLines(approval: ShownApproval): readonly Line[] {
+/** All of one request, and the command that approves it. The text was made safe to show where it was made. */
+export function approvalLines(approval: ShownApproval, command: string): readonly Line[] {
   const lines = approval.text.split("\n").map((line): Line => [line]);
-  if (approval.state !== "pending") return lines;
-  const command = `dispatch-gate approvals approve ${approval.id} --view ${approval.view} --as NAME`;
+  if (approval.state !== "pending" || approval.job === null) return lines;
   return [...lines, ["To approve exactly this:"], ["  ", inked("strong", command)]];
 }
 

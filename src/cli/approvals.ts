@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Approvals } from "../approvals.js";
 import { ApprovalError, StoreError } from "../errors.js";
@@ -8,6 +7,8 @@ import type { ApprovalRef } from "../gate/desk.js";
 import { openApprovals } from "../open-approvals.js";
 import type { Json } from "../outcome.js";
 import { quoted } from "../policy/source.js";
+import { snakeCase } from "../snake-case.js";
+import { openSqliteStore } from "../store/sqlite/store.js";
 import { approvalLines, listLines, statsLines } from "./approvals-report.js";
 import { type Arguments, readArguments } from "./arguments.js";
 import { CannotRun, EXIT, type Io, printJson } from "./io.js";
@@ -29,7 +30,7 @@ Looks at the approval requests of a store, and votes on them.
 
   --store FILE     the gate's SQLite file, ./dispatch-gate.db where none is given
   --job ID         the request that this job waits on, in place of an ID
-  --tenant ID      only this tenant's; of a job, whose it is
+  --tenant ID      only this tenant's; who decides, decides for this tenant alone
   --as NAME        who decides
   --kind WORD      human (default) or service
   --roles A,B      the roles of who decides
@@ -42,10 +43,23 @@ Names typed here are vouched for by nobody: such votes carry the assurance \`non
 run here, and whether a request still is what the policy asks is decided by the gate that runs the job.
 Exit: 0 done, 1 refused or nothing found, 2 could not run.`;
 
-const CALLS = ["list", "show", "approve", "reject", "revoke", "cancel", "lift", "stats"] as const;
-type Call = (typeof CALLS)[number];
+/** What each call takes beside `--store` and `--json`. */
+const CALLS = {
+  list: ["tenant", "all"],
+  show: ["job", "tenant"],
+  approve: ["job", "tenant", "as", "kind", "roles", "view", "note"],
+  reject: ["job", "tenant", "as", "kind", "roles", "view", "note"],
+  revoke: ["job", "tenant", "as", "kind", "roles", "note"],
+  cancel: ["job", "tenant", "as", "note"],
+  lift: ["job", "tenant", "as", "kind", "roles", "note"],
+  stats: ["tenant"],
+} as const;
+type Call = keyof typeof CALLS;
 
-const SHAPE = {
+const OPTIONS = ["job", "tenant", "as", "kind", "roles", "view", "note", "all"] as const;
+
+/** What it takes. */
+export const APPROVALS_SHAPE = {
   options: {
     store: "text",
     job: "text",
@@ -60,18 +74,17 @@ const SHAPE = {
   operands: { least: 1, most: 2, name: "CALL" },
 } as const;
 
+/** Where a gate keeps its state when nobody says otherwise. */
+const DEFAULT_STORE = "./dispatch-gate.db";
+
 /** Looks at the requests of a store, or records a vote on one. */
 export async function approvals(args: readonly string[], io: Io): Promise<number> {
-  const given = readArguments(args, SHAPE);
-  const [name = "", id] = given.operands;
-  const call = CALLS.find((known) => known === name);
-  if (call === undefined) {
-    throw new CannotRun("call_unknown", `unknown call ${quoted(name)}`, `calls: ${CALLS.join(", ")}`);
-  }
-  const step = readStep(call, id, given);
-  const desk = await openDesk(resolve(io.cwd, given.text("store") ?? "./dispatch-gate.db"));
+  const given = readArguments(args, APPROVALS_SHAPE);
+  const call = callOf(given);
+  const step = readStep(call, given);
+  const desk = await openDesk(resolve(io.cwd, given.text("store") ?? DEFAULT_STORE));
   try {
-    const told = await step(desk);
+    const told = await step(desk.approvals);
     if (given.has("json")) printJson(io, { command: "approvals", call, ok: told.ok, ...told.document });
     else printLines(io.stdout, io.env, told.lines);
     return told.ok ? EXIT.fine : EXIT.findings;
@@ -81,6 +94,23 @@ export async function approvals(args: readonly string[], io: Io): Promise<number
   } finally {
     await desk.close();
   }
+}
+
+/** The call, with nothing beside it that it would not heed: what narrows a call must not be ignored. */
+function callOf(given: Arguments): Call {
+  const [name = "", id] = given.operands;
+  if (!Object.hasOwn(CALLS, name)) {
+    throw new CannotRun("call_unknown", `unknown call ${quoted(name)}`, `calls: ${Object.keys(CALLS).join(", ")}`);
+  }
+  const call = name as Call;
+  const taken: readonly string[] = CALLS[call];
+  const stray = OPTIONS.find((option) => given.has(option) && !taken.includes(option));
+  if (stray !== undefined)
+    throw new CannotRun("option_unexpected", `\`${call}\` takes no \`--${stray}\``, "see `--help`");
+  if (id !== undefined && !taken.includes("job")) {
+    throw new CannotRun("operand_unknown", `\`${call}\` takes no ID`, "see `--help`");
+  }
+  return call;
 }
 
 /** What a call has to say. */
@@ -93,7 +123,7 @@ interface Told {
 type Step = (desk: Approvals) => Promise<Told>;
 
 /** Understands a call whole before the store is touched. */
-function readStep(call: Call, id: string | undefined, given: Arguments): Step {
+function readStep(call: Call, given: Arguments): Step {
   const tenantId = given.text("tenant");
   const tenant = tenantId === undefined ? {} : { tenantId };
   if (call === "list") return (desk) => list(desk, { ...tenant, includeResolved: given.has("all") });
@@ -103,18 +133,29 @@ function readStep(call: Call, id: string | undefined, given: Arguments): Step {
       return { ok: true, document: { stats: toWire(stats) }, lines: statsLines(stats) };
     };
   }
-  const ref = refOf(id, given);
+  const ref = refOf(given);
   if (call === "show") {
     return async (desk) => {
       const approval = await desk.get(ref);
-      return approval === null ? nothing() : told(approval, approvalLines(approval));
+      // Another tenant's is not there for who looks at one tenant's alone.
+      if (approval === null || (tenantId !== undefined && approval.tenantId !== tenantId)) return nothing();
+      return told(approval, approvalLines(approval, commandFor(approval, given)));
     };
   }
   const decision = decisionOf(call, given);
   return async (desk) => {
+    if (call === "cancel" && typeof ref === "string" && tenantId !== undefined) await checkTenant(desk, ref, tenantId);
     const approval = await desk[call](ref, decision);
     return told(approval, [[`the request ${approval.id} is `, inked("strong", approval.state)]]);
   };
+}
+
+/** Who withdraws a job says no tenants: of those who decide the request itself asks. */
+async function checkTenant(desk: Approvals, id: string, tenantId: string): Promise<void> {
+  const approval = await desk.get(id);
+  if (approval !== null && approval.tenantId !== tenantId) {
+    throw new ApprovalError("approver_tenant_mismatch", "the request is another tenant's");
+  }
 }
 
 async function list(desk: Approvals, options: Parameters<Approvals["list"]>[0]): Promise<Told> {
@@ -123,17 +164,24 @@ async function list(desk: Approvals, options: Parameters<Approvals["list"]>[0]):
   do {
     const page: Awaited<ReturnType<Approvals["list"]>> = await desk.list({
       ...options,
-      limit: 1_000,
+      limit: PAGE,
       ...(after === null ? {} : { after }),
     });
     items.push(...page.items);
     after = page.next;
   } while (after !== null);
-  return { ok: true, document: { approvals: toWire(items) }, lines: listLines(items) };
+  return { ok: true, document: { approvals: items.map(toDocument) }, lines: listLines(items) };
 }
 
+/** Requests read at a time: each comes with its whole job. */
+const PAGE = 100;
+
 function told(approval: Approval | ShownApproval, lines: readonly Line[]): Told {
-  return { ok: true, document: { approval: toWire(approval) }, lines };
+  return { ok: true, document: { approval: toDocument(approval) }, lines };
+}
+
+function toDocument({ changes, ...approval }: Approval): Json {
+  return toWire({ ...approval, changes: changes.map((change) => ({ ...change, field: snakeCase(change.field) })) });
 }
 
 function nothing(): Told {
@@ -141,7 +189,8 @@ function nothing(): Told {
   return { ok: false, document: { error }, lines: [[error.message]] };
 }
 
-function refOf(id: string | undefined, given: Arguments): ApprovalRef {
+function refOf(given: Arguments): ApprovalRef {
+  const [, id] = given.operands;
   const jobId = given.text("job");
   if ((id === undefined) === (jobId === undefined)) {
     throw new CannotRun("operand_missing", "name one request: by its ID, or by `--job`", "see `list`");
@@ -162,21 +211,55 @@ function decisionOf(
     const help = "see `show`, which prints the command that approves what it shows";
     throw new CannotRun("option_missing", "`--view` is missing: what was shown is what is approved", help);
   }
-  const roles = given.text("roles");
   const note = given.text("note");
-  const kind = given.text("kind") === "service" ? "service" : "human";
-  const by: ApproverInput = { id, kind, ...(roles === undefined ? {} : { roles: roles.split(",") }) };
-  const seen = view === undefined || (call !== "approve" && call !== "reject") ? {} : { view };
-  return { by: call === "cancel" ? { id } : by, ...seen, ...(note === undefined ? {} : { note }) };
+  const said = { ...(view === undefined ? {} : { view }), ...(note === undefined ? {} : { note }) };
+  if (call === "cancel") return { by: { id }, ...said };
+  const tenantId = given.text("tenant");
+  const by: ApproverInput = {
+    id,
+    kind: given.text("kind") === "service" ? "service" : "human",
+    roles: rolesOf(given),
+    ...(tenantId === undefined ? {} : { tenants: [tenantId] }),
+  };
+  return { by, ...said };
 }
 
-/** Opens a store that is there: looking at one must not make one. */
-async function openDesk(file: string): Promise<Awaited<ReturnType<typeof openApprovals>>> {
-  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
-    throw new CannotRun("file_missing", `there is no database: ${quoted(file)}`, "name the gate's file with `--store`");
-  }
+function rolesOf(given: Arguments): readonly string[] {
+  const text = given.text("roles");
+  if (text === undefined) return [];
+  const roles = text.split(",").map((role) => role.trim());
+  if (!roles.includes("")) return roles;
+  throw new CannotRun("value_invalid", "`--roles` names a role that is empty", "write `--roles A,B`");
+}
+
+/** The command that approves what is shown, as a shell takes it. */
+function commandFor({ id, view }: Approval, given: Arguments): string {
+  const store = given.text("store");
+  const where = store === undefined ? "" : ` --store ${shellWord(store)}`;
+  return `dispatch-gate approvals approve ${id} --view ${view}${where} --as NAME`;
+}
+
+function shellWord(text: string): string {
+  return /^[\w./:@+-]+$/.test(text) && !text.startsWith("-") ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+interface OpenDesk {
+  readonly approvals: Approvals;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens a store that is there, as it is: looking at one must neither make nor change one. */
+async function openDesk(file: string): Promise<OpenDesk> {
   try {
-    return await openApprovals({ store: file, assurance: "none" });
+    const store = await openSqliteStore(file, { presence: "existing" });
+    const approvals = await openApprovals({ store, assurance: "none" });
+    return {
+      approvals,
+      close: async () => {
+        await approvals.close();
+        await store.close();
+      },
+    };
   } catch (error) {
     throw cannot(error);
   }

@@ -18,18 +18,17 @@ export interface Arguments {
   readonly text: (option: string) => string | undefined;
 }
 
+/** Whoever asks for help, anywhere before `--` and not as the value of an option, may have the rest wrong. */
+export function asksForHelp(args: readonly string[], shape: Shape): boolean {
+  return tokensOf(args, shape).some(
+    (token) => token.kind === "option" && (token.name === "help" || token.rawName === "-h"),
+  );
+}
+
 /** Reads a command line, whole or not at all. @throws CannotRun for what the command does not know. */
 export function readArguments(args: readonly string[], shape: Shape): Arguments {
-  const known = new Map([...Object.entries(shape.options), ["json", "switch"] as const, ["help", "switch"] as const]);
-  const { tokens } = parseArgs({
-    args: [...args],
-    options: Object.fromEntries(
-      [...known].map(([name, kind]) => [name, { type: kind === "switch" ? "boolean" : "string" }] as const),
-    ),
-    allowPositionals: true,
-    strict: false,
-    tokens: true,
-  });
+  const known = optionsOf(shape);
+  const tokens = tokensOf(args, shape);
   const given = new Map<string, string>();
   const operands: string[] = [];
   for (const token of tokens) {
@@ -47,6 +46,22 @@ export function readArguments(args: readonly string[], shape: Shape): Arguments 
   const stray = operands[most];
   if (stray !== undefined) throw usage("operand_unknown", `${quoted(stray)} is one argument too many`, "see `--help`");
   return { operands, has: (option) => given.has(option), text: (option) => given.get(option) };
+}
+
+function optionsOf({ options }: Shape): ReadonlyMap<string, Shape["options"][string]> {
+  return new Map([...Object.entries(options), ["json", "switch"] as const, ["help", "switch"] as const]);
+}
+
+type Token =
+  | ({ readonly kind: "option"; readonly rawName: string } & OptionToken)
+  | { readonly kind: "positional"; readonly value: string }
+  | { readonly kind: "option-terminator" };
+
+function tokensOf(args: readonly string[], shape: Shape): readonly Token[] {
+  const options = Object.fromEntries(
+    [...optionsOf(shape)].map(([name, kind]) => [name, { type: kind === "switch" ? "boolean" : "string" }] as const),
+  );
+  return parseArgs({ args: [...args], options, allowPositionals: true, strict: false, tokens: true }).tokens;
 }
 
 interface OptionToken {

@@ -23,14 +23,15 @@ permissions that the asker can choose. Each finding is shown by a job that the e
 
 Exit: 0 nothing found, 1 findings, 2 could not run.`;
 
-const SHAPE = {
+/** What it takes. */
+export const CHECK_SHAPE = {
   options: { against: "text", "declared-tags": ["trusted", "restrict_only"], strict: "switch" },
   operands: { least: 1, most: 1, name: "FILE" },
 } as const;
 
 /** Checks one policy. */
 export async function check(args: readonly string[], io: Io): Promise<number> {
-  const given = readArguments(args, SHAPE);
+  const given = readArguments(args, CHECK_SHAPE);
   const [file = ""] = given.operands;
   const opened = await openPolicy(io, file);
   const strict = given.has("strict");

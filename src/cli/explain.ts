@@ -16,14 +16,15 @@ Says what a policy answers to one job, which rules matched, and what kept the ne
   --declared-tags WORD   trusted (default) or restrict_only: whether declared tags may permit
   --json                 one JSON document`;
 
-const SHAPE = {
+/** What it takes. */
+export const EXPLAIN_SHAPE = {
   options: { job: "text", derived: "text", "declared-tags": ["trusted", "restrict_only"] },
   operands: { least: 1, most: 1, name: "FILE" },
 } as const;
 
 /** Explains one decision. Whatever the decision is, having one is 0. */
 export async function explain(args: readonly string[], io: Io): Promise<number> {
-  const given = readArguments(args, SHAPE);
+  const given = readArguments(args, EXPLAIN_SHAPE);
   const [file = ""] = given.operands;
   const from = given.text("job");
   if (from === undefined)

@@ -22,14 +22,15 @@ changed its meaning, what was dropped and what was refused. FILE may be \`-\` fo
 
 Exit: 0 all of it carried over or tightened, 1 something was dropped or refused, 2 could not run.`;
 
-const SHAPE = {
+/** What it takes. */
+export const IMPORT_SHAPE = {
   options: { from: ["cordum"], out: "text", force: "switch" },
   operands: { least: 1, most: 1, name: "FILE" },
 } as const;
 
 /** Rewrites one policy. */
 export async function importPolicy(args: readonly string[], io: Io): Promise<number> {
-  const given = readArguments(args, SHAPE);
+  const given = readArguments(args, IMPORT_SHAPE);
   const [file = ""] = given.operands;
   if (given.text("from") === undefined) {
     throw new CannotRun("option_missing", "`--from` is missing", "name the engine: `--from cordum`");

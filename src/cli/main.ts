@@ -1,26 +1,42 @@
 import { nearest } from "../nearest.js";
 import { quoted } from "../policy/source.js";
-import { APPROVALS_HELP, approvals } from "./approvals.js";
-import { CHECK_HELP, check } from "./check.js";
-import { EXPLAIN_HELP, explain } from "./explain.js";
-import { IMPORT_HELP, importPolicy } from "./import.js";
+import { APPROVALS_HELP, APPROVALS_SHAPE, approvals } from "./approvals.js";
+import { asksForHelp, type Shape } from "./arguments.js";
+import { CHECK_HELP, CHECK_SHAPE, check } from "./check.js";
+import { EXPLAIN_HELP, EXPLAIN_SHAPE, explain } from "./explain.js";
+import { IMPORT_HELP, IMPORT_SHAPE, importPolicy } from "./import.js";
 import { CannotRun, EXIT, type Io, printJson } from "./io.js";
 import { inked, type Line, printLines } from "./print.js";
-import { TEST_HELP, test } from "./test.js";
+import { TEST_HELP, TEST_SHAPE, test } from "./test.js";
 import { readVersion } from "./version.js";
 
 interface Command {
   readonly run: (args: readonly string[], io: Io) => Promise<number>;
   readonly help: string;
+  readonly shape: Shape;
   readonly summary: string;
 }
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
-  ["check", { run: check, help: CHECK_HELP, summary: "look for what is wrong with a policy" }],
-  ["test", { run: test, help: TEST_HELP, summary: "run the tests of policies" }],
-  ["explain", { run: explain, help: EXPLAIN_HELP, summary: "say why a job gets the answer it gets" }],
-  ["approvals", { run: approvals, help: APPROVALS_HELP, summary: "look at approval requests, and decide them" }],
-  ["import", { run: importPolicy, help: IMPORT_HELP, summary: "rewrite a policy of another engine" }],
+  ["check", { run: check, help: CHECK_HELP, shape: CHECK_SHAPE, summary: "look for what is wrong with a policy" }],
+  ["test", { run: test, help: TEST_HELP, shape: TEST_SHAPE, summary: "run the tests of policies" }],
+  [
+    "explain",
+    { run: explain, help: EXPLAIN_HELP, shape: EXPLAIN_SHAPE, summary: "say why a job gets the answer it gets" },
+  ],
+  [
+    "approvals",
+    {
+      run: approvals,
+      help: APPROVALS_HELP,
+      shape: APPROVALS_SHAPE,
+      summary: "look at approval requests, and decide them",
+    },
+  ],
+  [
+    "import",
+    { run: importPolicy, help: IMPORT_HELP, shape: IMPORT_SHAPE, summary: "rewrite a policy of another engine" },
+  ],
 ]);
 
 const HELP = `usage: dispatch-gate COMMAND [options]
@@ -38,16 +54,10 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     if (name === "--version") return tell(io, await readVersion());
     const command = COMMANDS.get(name);
     if (command === undefined) throw unknown(name);
-    return asksForHelp(rest) ? tell(io, command.help) : await command.run(rest, io);
+    return asksForHelp(rest, command.shape) ? tell(io, command.help) : await command.run(rest, io);
   } catch (error) {
     return refuse(io, COMMANDS.has(name) ? name : null, error, args.includes("--json"));
   }
-}
-
-/** Anywhere before `--`: whoever asks for help may have the rest wrong. */
-function asksForHelp(args: readonly string[]): boolean {
-  const end = args.indexOf("--");
-  return args.slice(0, end < 0 ? args.length : end).some((arg) => arg === "--help" || arg === "-h");
 }
 
 function tell(io: Io, text: string): number {

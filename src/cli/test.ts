@@ -20,14 +20,15 @@ the current one where none is given.
 
 Exit: 0 all passed, 1 a test failed or a suite is wrong, 2 nothing was found or a file cannot be read.`;
 
-const SHAPE = {
+/** What it takes. */
+export const TEST_SHAPE = {
   options: { policy: "text", coverage: "switch" },
   operands: { least: 0, most: 1_000, name: "PATH" },
 } as const;
 
 /** Runs all suites, also after one that cannot be run, and then says what came of them. */
 export async function test(args: readonly string[], io: Io): Promise<number> {
-  const given = readArguments(args, SHAPE);
+  const given = readArguments(args, TEST_SHAPE);
   const files = await findSuites(io, given.operands.length === 0 ? ["."] : given.operands);
   const suites: RanSuite[] = [];
   const coverages: Coverages = new Map();

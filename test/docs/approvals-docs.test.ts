@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createMemoryStore } from "dispatch-gate/testing";
 import { expect, test } from "vitest";
+import { ASK_ALL, open } from "../gate/open.js";
 import { bare, blocksOf, codesIn, rowsOf } from "./markdown.js";
 import { runProgram, userFolder } from "./user-folder.js";
 
@@ -26,6 +28,27 @@ test("its program runs as it stands, with the policy below it, and shows a reque
   expect(ran.stdout).toContain('"to": "NL91ABNA0417164300"');
   expect(ran.stdout).toContain('1 human with one of the roles "finance", whose vote names this view');
   expect(ran.stdout.trimEnd().split("\n").at(-1)).toBe("SUCCEEDED consumed");
+});
+
+test("its fields of a request, of a vote and of the numbers are those there are", async () => {
+  const gate = await open({ policy: ASK_ALL, store: createMemoryStore(), dispatch: () => 1 });
+  const held = await gate.evaluateAndDispatch({ topic: "a" });
+  const approval = await gate.approvals.approve(held.approval?.id ?? "", { by: { id: "ann" } });
+  const told = rowsOf(DOCS, "| field |").flatMap(([cell = ""]) => codesIn(cell));
+  expect(told.sort()).toEqual(Object.keys(approval).sort());
+  const [votes = ""] = rowsOf(DOCS, "| field |").flatMap(([cell, is = ""]) => (cell === "`votes`" ? [is] : []));
+  expect(
+    codesIn(votes)
+      .filter((code) => code !== "view")
+      .sort(),
+  ).toEqual(Object.keys(approval.votes[0] ?? {}).sort());
+  const numbers = /`stats\(\)` answers [\s\S]*?\n\n/.exec(DOCS)?.[0] ?? "";
+  const stats = await gate.approvals.stats();
+  expect(
+    codesIn(numbers)
+      .filter((code) => code !== "stats()")
+      .sort(),
+  ).toEqual(Object.keys(stats).sort());
 });
 
 test("it names every state, every code of a refusal and every event that the hook is told of, and no other", () => {

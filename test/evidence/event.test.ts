@@ -3,10 +3,20 @@ import { canonicalize } from "../../src/canonical.js";
 import { commit, digest } from "../../src/digest.js";
 import { describeEvent } from "../../src/evidence/describe.js";
 import { displaySafe } from "../../src/evidence/display.js";
-import { boundList, boundText, findingFacts, jobFacts, MAX_EVENT_BYTES, sealEvent } from "../../src/evidence/event.js";
+import {
+  boundList,
+  boundText,
+  decisionFacts,
+  findingFacts,
+  jobFacts,
+  MAX_EVENT_BYTES,
+  sealEvent,
+} from "../../src/evidence/event.js";
 import { freshSalt } from "../../src/gate/ids.js";
 import { admit } from "../../src/job/admit.js";
 import { nearest } from "../../src/nearest.js";
+import { compilePolicy } from "../../src/policy/policy.js";
+import { approverFacts } from "../../src/store/judge-vote.js";
 
 describe("canonical JSON (RFC 8785)", () => {
   test("sorts keys by UTF-16 code units, writes numbers and strings as ECMAScript does, and adds nothing", () => {
@@ -65,6 +75,35 @@ describe("an event", () => {
     );
     const { text } = sealEvent("job.settled", 7, { ...facts, findings });
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_EVENT_BYTES);
+  });
+
+  test("holds the decision of the largest rules there may be, and the largest vote", () => {
+    const roles = Array.from({ length: 64 }, (_, n) => `${n}`.padEnd(128, "r"));
+    const rules = Array.from({ length: 200 }, (_, n) => ({
+      id: `${n}`.padEnd(128, "i"),
+      match: { topics: ["**"] },
+      decision: n % 2 === 0 ? "require_approval" : "throttle",
+      reason: "\u00e9".repeat(1_000),
+      ...(n % 2 === 0
+        ? { approval: { roles: roles.slice(0, 32) } }
+        : { throttle: { limit: 1, window_sec: 1, per: ["tenant", `label:${"\u00e9".repeat(200)}`] } }),
+    }));
+    const policy = compilePolicy({ document: { version: "v1", rules } });
+    const facts = decisionFacts(policy.decide({ topic: "a" }));
+    const whole = {
+      ...facts,
+      ...Object.fromEntries(Array.from({ length: 3 }, (_, n) => [`x${n}`, boundText("\u0001".repeat(512))])),
+    };
+    expect(Buffer.byteLength(canonicalize(whole))).toBeLessThan(MAX_EVENT_BYTES - 8_192);
+    expect(facts.approvals).toMatchObject({ count: 100, hash: expect.any(String) });
+    const voter = { id: "\u0001".repeat(256), kind: "human" as const, assurance: "host" as const };
+    const vote = approverFacts({
+      ...voter,
+      key: "k",
+      tenants: null,
+      roles: roles.map((role) => role.replaceAll("r", "\u0001")),
+    });
+    expect(Buffer.byteLength(canonicalize(vote))).toBeLessThan(MAX_EVENT_BYTES - 8_192);
   });
 
   test("that would be larger is an error and not a shorter record", () => {

@@ -8,17 +8,20 @@ import { APPLICATION_ID, MIGRATIONS } from "./migrations.js";
 /** How long opening may wait for a lock, in milliseconds. */
 const OPEN_WAIT_MS = 10_000;
 
+/** Whether a file may be made or brought up to date, or must be a gate's and of this very schema. */
+export type Presence = "any" | "existing";
+
 /** Opens a connection that is safe to keep evidence in, its schema current, or throws a `StoreError` and leaves the file as it was. */
-export async function openConnection(path: string): Promise<Connection> {
+export async function openConnection(path: string, presence: Presence = "any"): Promise<Connection> {
   const memory = path === ":memory:";
   const file = memory ? path : resolve(path);
   const Database = await loadDriver();
-  if (!memory) prepareFile(file);
+  if (!memory) prepareFile(file, presence);
   let connection: Connection | undefined;
   try {
     connection = keepReachable(new Database(file, { timeout: 0, fileMustExist: !memory }));
     checkLibrary(connection);
-    await untilFree(() => checkIdentity(connection as Connection, file));
+    await untilFree(() => checkIdentity(connection as Connection, file, presence));
     await untilFree(() => setPragmas(connection as Connection, memory));
     await untilFree(() => migrate(connection as Connection));
     assertDurable(connection, memory, file);
@@ -43,8 +46,13 @@ export async function untilFree<T>(step: () => T, waitMs = OPEN_WAIT_MS): Promis
 }
 
 /** Makes a new file for its owner alone. Looks at an existing one from outside only: reading it would drop SQLite's locks. */
-function prepareFile(file: string): void {
+function prepareFile(file: string, presence: Presence): void {
   const found = look(file);
+  if (found === null && presence === "existing") {
+    throw new StoreError("store_path_invalid", `there is no database: \`${file}\``, {
+      help: "give the path of a gate's file",
+    });
+  }
   if (found === null) {
     const folder = look(dirname(file));
     if (folder?.isDirectory() !== true) {
@@ -109,14 +117,20 @@ function checkLibrary(connection: Connection): void {
 }
 
 /** Reads only: a file that is not ours, or newer than this code, is left as it is. */
-function checkIdentity(connection: Connection, file: string): void {
+function checkIdentity(connection: Connection, file: string, presence: Presence): void {
   const version = connection.pragma("user_version", { simple: true }) as number;
   const application = connection.pragma("application_id", { simple: true }) as number;
   const objects = Number(connection.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n);
-  if (objects === 0 && application === 0 && version === 0) return;
+  const empty = objects === 0 && application === 0 && version === 0;
+  if (empty && presence === "any") return;
   if (application !== APPLICATION_ID) {
     throw new StoreError("store_path_invalid", `the database belongs to another application: \`${file}\``, {
       help: "give a path that does not exist yet, or that of a gate's database",
+    });
+  }
+  if (version < MIGRATIONS.length && presence === "existing") {
+    throw new StoreError("store_older", `the database has the older schema ${version}: \`${file}\``, {
+      help: "open it with a gate of this version first, which brings it up to date",
     });
   }
   if (version > MIGRATIONS.length) {
@@ -141,6 +155,8 @@ function setPragmas(connection: Connection, memory: boolean): void {
 }
 
 function migrate(connection: Connection): void {
+  // Nearly always there is nothing to do, and then no lock is asked for.
+  if (connection.pragma("user_version", { simple: true }) === MIGRATIONS.length) return;
   connection.exec("BEGIN IMMEDIATE");
   try {
     const version = connection.pragma("user_version", { simple: true }) as number;

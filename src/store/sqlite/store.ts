@@ -22,7 +22,7 @@ import {
 import { type ApprovalRow, type JobRow, type Judgement, type Recorded, recorded } from "../rows.js";
 import { shareCommits } from "./commits.js";
 import { storeErrorOf } from "./driver.js";
-import { openConnection, untilFree } from "./open.js";
+import { openConnection, type Presence, untilFree } from "./open.js";
 import { prepareTables } from "./tables.js";
 import { watchFile } from "./watch.js";
 
@@ -33,6 +33,8 @@ const READ_WAIT_MS = 2_000;
 export interface SqliteStoreOptions {
   /** Whether verbs that arrive together share one commit. Default `true`; `false` is for measuring what that is worth. */
   readonly groupCommit?: boolean;
+  /** Default `"any"`. `"existing"`: the file must be a gate's and of this very schema; nothing is made or brought up to date. */
+  readonly presence?: Presence;
 }
 
 /** An SQLite store, with what measuring it needs. */
@@ -49,7 +51,7 @@ export interface SqliteStore extends Store {
  */
 export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
   if (typeof path !== "string" || path === "") throw new TypeError("the path of an SQLite store must be a string");
-  const connection = await openConnection(path);
+  const connection = await openConnection(path, options.presence);
   const tables = await untilFree(() => prepareTables(connection));
   const commits = shareCommits(connection, path, { group: options.groupCommit ?? true });
 
@@ -122,13 +124,13 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     claim: (request) =>
       transact(() => {
         const { tenantId, id } = request.job;
-        const { active, known, asked } = tables.probe(request.job, request.approvalKey);
+        const { active, known, asked, released } = tables.probe(request.job, request.approvalKey);
         const { named } = request.job;
         const job = known ? tables.job(tenantId, id) : null;
         const open = asked ? tables.openApproval(request.approvalKey) : null;
         // One that is resolved matters where another would be asked for, since a rejection may stand; and to a job without an
         // id of its own where one was let go, since it may be the job that waits.
-        const asks = request.verdict.kind === "approve" || (!named && tables.hasReleased(request.approvalKey));
+        const asks = request.verdict.kind === "approve" || (released && !named);
         const latest = open === null && asks ? tables.latestApproval(request.approvalKey) : open;
         const approval = request.verdict.kind === "approve" || isOpen(latest) || isReleased(latest) ? latest : null;
         const loggedAt = approval === null ? 0 : tables.head().at;

@@ -34,11 +34,19 @@ export interface Tables {
   readonly runningJobs: () => readonly JobRow[];
   readonly jobsAfter: (after: JobKey, tenant: string | null, status: string | null, limit: number) => readonly JobRow[];
   readonly approval: (id: string) => ApprovalRow | null;
-  /** What is in force, and which of the two exist: one look instead of three, since nearly always neither does. */
+  /** What is in force, and which of these exist: one look instead of four, since nearly always none does. */
   readonly probe: (
     job: JobKey,
     approvalKey: string,
-  ) => { readonly active: PolicyHead | null; readonly known: boolean; readonly asked: boolean };
+  ) => {
+    readonly active: PolicyHead | null;
+    /** A job of that id. */
+    readonly known: boolean;
+    /** An open request of that key. */
+    readonly asked: boolean;
+    /** One that ended without another in its place. */
+    readonly released: boolean;
+  };
   readonly openApproval: (key: string) => ApprovalRow | null;
   readonly latestApproval: (key: string) => ApprovalRow | null;
   readonly approvalsAfter: (
@@ -48,8 +56,6 @@ export interface Tables {
     limit: number,
   ) => readonly ApprovalRow[];
   readonly marks: (ids: readonly string[]) => readonly ApprovalMark[];
-  /** Whether a request of that key was ever let go without another in its place. */
-  readonly hasReleased: (key: string) => boolean;
   /** Open requests whose time is over. */
   readonly lapsed: (now: number, limit: number) => readonly ApprovalRow[];
   /** How full the queue is; `limit` is the actor's own within the window that began at `since`. */
@@ -115,7 +121,8 @@ export function prepareTables(connection: Connection): Tables {
   const probe = sql(
     `SELECT epoch, snapshot,
        EXISTS (SELECT 1 FROM jobs WHERE id = ? AND tenant_id = ?) AS known,
-       EXISTS (SELECT 1 FROM approvals WHERE key = ? AND state IN ('pending', 'approved')) AS asked
+       EXISTS (SELECT 1 FROM approvals WHERE key = ? AND state IN ('pending', 'approved')) AS asked,
+       EXISTS (SELECT 1 FROM approvals WHERE key = ? AND state = 'superseded' AND superseded_by IS NULL) AS released
      FROM policies ORDER BY epoch DESC LIMIT 1`,
   );
   const openApproval = sql(
@@ -123,9 +130,6 @@ export function prepareTables(connection: Connection): Tables {
   );
   const latestApproval = sql(
     `SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE key = ? ORDER BY requested_at DESC LIMIT 1`,
-  );
-  const hasReleased = sql(
-    "SELECT 1 FROM approvals WHERE key = ? AND state = 'superseded' AND superseded_by IS NULL LIMIT 1",
   );
   // The states in so many words: only then does the planner take the index that holds the open ones alone.
   const openAfter = sql(
@@ -379,10 +383,10 @@ export function prepareTables(connection: Connection): Tables {
       jobsAfter.all({ id, tenantAfter: tenantId, tenant, status, limit }).map(jobOf),
     approval: (id) => one(approval.get(id), approvalOf),
     probe: ({ id, tenantId }, approvalKey) => {
-      const row = probe.get(id, tenantId, approvalKey);
+      const row = probe.get(id, tenantId, approvalKey, approvalKey);
       // Without a policy nothing is claimed, whatever else there is.
-      if (row === undefined) return { active: null, known: true, asked: true };
-      return { active: headOf(row), known: row.known === 1, asked: row.asked === 1 };
+      if (row === undefined) return { active: null, known: true, asked: true, released: true };
+      return { active: headOf(row), known: row.known === 1, asked: row.asked === 1, released: row.released === 1 };
     },
     openApproval: (key) => one(openApproval.get(key), approvalOf),
     latestApproval: (key) => one(latestApproval.get(key), approvalOf),
@@ -392,7 +396,6 @@ export function prepareTables(connection: Connection): Tables {
       return page.all({ since, id, tenant, states: JSON.stringify(states), limit }).map(approvalOf);
     },
     marks: (ids) => marksOf.all(JSON.stringify(ids)).map(markOf),
-    hasReleased: (key) => hasReleased.get(key) !== undefined,
     lapsed: (now, limit) =>
       [...lapsedPending.all(now, limit), ...lapsedApproved.all(now, limit)].slice(0, limit).map(approvalOf),
     queue: (actor, since, limit, now) => {
