@@ -22,7 +22,7 @@ export interface ClaimView {
   readonly firstWaiting: JobRow | null;
   /** The votes on `approval`, where it is open. */
   readonly votes: readonly VoteRow[];
-  /** Where `approval` is not null, the time that the latest event carries; else 0. */
+  /** Where `approval` is not null, the highest time that any event carries; else 0. */
   readonly loggedAt: number;
   /** Where a request may have to be opened: how full the queue is. */
   readonly queue: QueueView | null;

@@ -20,7 +20,7 @@ export interface ChangeView {
   readonly active: PolicyHead | null;
   /** `activate`: the text of the policy in force. */
   readonly document: string | null;
-  /** `cancel`, `lift`, `expire`: the time that the latest event carries. */
+  /** `cancel`, `lift`, `expire`: the highest time that any event carries. */
   readonly loggedAt: number;
   /** `cancel`, `lift`: the request. */
   readonly approval: ApprovalRow | null;

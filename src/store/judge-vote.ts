@@ -21,7 +21,7 @@ import type { ApprovalRow, Judgement, PolicyHead, VaultRow, VoteRow, Write } fro
 /** What a store loads, inside the transaction, for one vote. */
 export interface VoteView {
   readonly active: PolicyHead | null;
-  /** The time that the latest event carries. */
+  /** The highest time that any event carries. */
   readonly loggedAt: number;
   readonly approval: ApprovalRow | null;
   readonly votes: readonly VoteRow[];

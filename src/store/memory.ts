@@ -49,6 +49,8 @@ export function createMemoryStore(): Store {
   const places = new Map<string, number[]>();
   const vault = new Map<string, Map<VaultKind, string>>();
   const events: LoggedEvent[] = [];
+  /** The highest time that any event carries. */
+  let highest = 0;
   let closed = false;
 
   const keyOf = (tenantId: string, id: string): string => `${id} ${tenantId}`;
@@ -75,6 +77,7 @@ export function createMemoryStore(): Store {
     switch (write.to) {
       case "events":
         events.push(loggedEvent(write.event, events.length + 1));
+        highest = Math.max(highest, write.event.at);
         return;
       case "jobs":
         jobs.set(keyOf(write.row.tenantId, write.row.id), write.row);
@@ -171,13 +174,12 @@ export function createMemoryStore(): Store {
     );
   };
 
-  const loggedAt = (): number => events.at(-1)?.at ?? 0;
   const waitingFor = (approvalId: string): readonly JobRow[] =>
     [...jobs.values()].filter((row) => row.approvalId === approvalId && isWaiting(row)).sort(oldestFirst);
 
   const queueOf = ({ job, verdict, now }: ClaimRequest): QueueView | null => {
     if (verdict.kind !== "approve") return null;
-    const at = Math.max(now, loggedAt());
+    const at = Math.max(now, highest);
     const pending = [...approvals.values()].filter((row) => row.state === "pending" && row.expiresAt > at);
     const { limit, windowMs } = verdict.queue.maxRequestsPerActor;
     const asked = [...approvals.values()]
@@ -196,11 +198,11 @@ export function createMemoryStore(): Store {
     return {
       active: active(),
       document: active()?.document ?? null,
-      loggedAt: loggedAt(),
+      loggedAt: highest,
       approval: names ? approvalAt(change.approvalId) : null,
       job: change.kind === "cancel" ? jobAt(change.tenantId, change.jobId) : null,
       waiting: change.kind === "cancel" ? waitingFor(change.approvalId).slice(0, 2) : [],
-      lapsed: change.kind === "expire" ? lapsedBy(Math.max(change.now, loggedAt())).slice(0, change.limit) : [],
+      lapsed: change.kind === "expire" ? lapsedBy(Math.max(change.now, highest)).slice(0, change.limit) : [],
     };
   };
 
@@ -239,7 +241,7 @@ export function createMemoryStore(): Store {
         const { tenantId, id } = request.job;
         const job = jobAt(tenantId, id);
         const approval = approvalFor(request);
-        const seen = approval === null ? 0 : loggedAt();
+        const seen = approval === null ? 0 : highest;
         return judgeClaim(request, {
           active: active(),
           job,
@@ -260,7 +262,7 @@ export function createMemoryStore(): Store {
       transact(() =>
         judgeVote(request, {
           active: active(),
-          loggedAt: loggedAt(),
+          loggedAt: highest,
           approval: approvalAt(request.approvalId),
           votes: votesOf(request.approvalId),
         }),
@@ -284,7 +286,7 @@ export function createMemoryStore(): Store {
         case "policy_head":
           return { head: active() };
         case "time":
-          return { at: events.at(-1)?.at ?? 0 };
+          return { at: highest };
         case "owners":
           return { owners: [...owners.values()] };
         case "job":

@@ -333,7 +333,7 @@ export interface RecoverAnswer {
 export type Query =
   | { readonly kind: "policy" }
   | { readonly kind: "policy_head" }
-  /** The time that the latest event carries; 0 in an empty store. */
+  /** The highest time that any event carries; 0 in an empty store. */
   | { readonly kind: "time" }
   | { readonly kind: "owners" }
   | { readonly kind: "job"; readonly id: string; readonly tenantId: string | null }

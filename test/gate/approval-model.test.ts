@@ -1,4 +1,12 @@
-import { compilePolicy, createGate, type Gate, type Outcome, type Policy, type Store } from "dispatch-gate";
+import {
+  compilePolicy,
+  createGate,
+  type Gate,
+  type GateEvent,
+  type Outcome,
+  type Policy,
+  type Store,
+} from "dispatch-gate";
 import { openSqliteStore } from "dispatch-gate/sqlite";
 import { createFakeClock, createMemoryStore, type FakeClock } from "dispatch-gate/testing";
 import { expect, test } from "vitest";
@@ -118,19 +126,24 @@ interface World {
   readonly gates: Gate[];
   readonly dropped: Gate[];
   readonly ran: string[];
+  /** Requests in the order in which they were opened: several may be within one millisecond. */
+  readonly opened: string[];
   readonly binding: "snapshot" | "decision";
 }
 
 async function openWorld(store: Store, binding: World["binding"]): Promise<World> {
-  const world: World = { store, clock: createFakeClock(), gates: [], dropped: [], ran: [], binding };
+  const world: World = { store, clock: createFakeClock(), gates: [], dropped: [], ran: [], opened: [], binding };
   for (const who of [0, 1]) world.gates[who] = await openGate(world, POLICIES[0]?.[1]);
   return world;
 }
 
-async function openGate({ store, clock, ran, binding }: World, policy?: Policy): Promise<Gate> {
+async function openGate({ store, clock, ran, opened, binding }: World, policy?: Policy): Promise<Gate> {
   const opening = policy === undefined ? { activate: "never" as const } : { policy };
   const dispatch = ({ id }: { readonly id: string }): number => ran.push(id);
-  return createGate({ ...opening, store, now: clock.now, approvalBinding: binding, dispatch });
+  const onEvent = ({ type, approvalId }: GateEvent): void => {
+    if (type === "approval.requested") opened.push(approvalId);
+  };
+  return createGate({ ...opening, store, now: clock.now, approvalBinding: binding, dispatch, onEvent });
 }
 
 const jobOf = (content: number, name: string | null) => ({
@@ -197,7 +210,7 @@ interface Known {
 
 async function look(world: World): Promise<Known> {
   const { items } = await (world.gates[0] as Gate).approvals.list({ includeResolved: true, limit: 1_000 });
-  const opened = [...items].sort((a, b) => a.requestedAt - b.requestedAt || (a.id < b.id ? -1 : 1));
+  const opened = [...items].sort((a, b) => world.opened.indexOf(a.id) - world.opened.indexOf(b.id));
   const latest = [0, 1].map((content) => opened.findLast(({ job }) => job?.payload === content)?.id);
   return { latest, states: opened.map(({ state }) => state).join(" ") };
 }

@@ -232,6 +232,21 @@ describe.each(STORES)("the queue of requests, %s", (_name, openStore) => {
     expectOutcome(await gate.evaluateAndDispatch({ id: "j", topic: "a" }), { status: "SUCCEEDED" });
   });
 
+  test("what lapsed by the log stays lapsed for who comes with a clock that is behind, whatever it logs first", async () => {
+    const clock = createFakeClock();
+    const store = await openStore();
+    const gate = await open({ policy: ask(wide), store, now: clock.now, dispatch: () => 1 });
+    await gate.evaluateAndDispatch({ id: "j", topic: "a" });
+    await gate.approvals.approve({ jobId: "j" }, { by: ann });
+    const behind = await open({ store, activate: "never", now: createFakeClock(clock.now()).now, dispatch: () => 1 });
+    clock.advance(1_000_000);
+    await gate.evaluateAndDispatch({ id: "k", topic: "b" });
+    await behind.evaluateAndDispatch({ id: "l", topic: "c" });
+    expectOutcome(await behind.resume("j"), { status: "DENIED", code: "approval_expired" });
+    const { items } = await gate.audit.events({ limit: 1_000 });
+    expect(items.every(({ at, body }) => at === body.at)).toBe(true);
+  });
+
   test("a clock that answers no number stands still", async () => {
     let now = 1_000_000;
     const gate = await open({ policy: ask(wide), store: await openStore(), now: () => now, dispatch: () => 1 });

@@ -12,7 +12,7 @@ async function walksOf(prepare: (connection: Connection) => readonly string[]): 
   const connection = await openConnection(":memory:");
   try {
     return prepare(connection)
-      .filter((text) => /^\s*(SELECT|WITH)/.test(text))
+      .filter((text) => !/^\s*PRAGMA/.test(text))
       .flatMap((text) => planOf(connection, text).map((step) => `${step}: ${text.trim().slice(0, 120)}`));
   } finally {
     connection.close();
@@ -29,7 +29,7 @@ function planOf(connection: Connection, text: string): readonly string[] {
     .map(({ detail }) => String(detail))
     .filter((detail) => GROWING.some((table) => detail.startsWith(`SCAN ${table}`)));
   // The latest of all is one step from the end.
-  return walks.filter((detail) => !OF_THE_FEW.test(detail) && !/ORDER BY seq DESC LIMIT 1$/.test(text.trim()));
+  return walks.filter((detail) => !OF_THE_FEW.test(detail) && !/FROM events ORDER BY seq DESC LIMIT 1/.test(text));
 }
 
 test("no query of the store walks through a table that grows", async () => {
@@ -54,6 +54,7 @@ test("control: queries that do are told", async () => {
     "SELECT id FROM approvals WHERE state = 'consumed'",
     "SELECT id FROM approvals WHERE decided_at + use_within_ms <= ?",
     "SELECT id FROM jobs WHERE trace_id = @trace",
+    "UPDATE jobs SET status = 'DENIED' WHERE trace_id = ?",
   ]);
-  expect(walks).toHaveLength(3);
+  expect(walks).toHaveLength(4);
 });

@@ -116,13 +116,15 @@ export function voteOf(row: Row): VoteRow {
 
 export function eventOf(row: Row): LoggedEvent {
   const text = Buffer.from(row.bytes as Uint8Array).toString("utf8");
+  const body = JSON.parse(text) as JsonObject;
   return {
     seq: row.seq as number,
     type: row.type as EventType,
-    at: row.at as number,
+    // The column holds the highest time so far, for which it is looked at.
+    at: body.at as number,
     traceId: row.trace_id as string | null,
     approvalId: row.approval_id as string | null,
     text,
-    body: JSON.parse(text) as JsonObject,
+    body,
   };
 }

@@ -107,6 +107,7 @@ export function prepareTables(connection: Connection): Tables {
 
   const policyHead = sql("SELECT epoch, snapshot FROM policies ORDER BY epoch DESC LIMIT 1");
   const activePolicy = sql("SELECT epoch, snapshot, document FROM policies ORDER BY epoch DESC LIMIT 1");
+  // The column holds the highest time that was logged so far; what an event itself says is in its bytes.
   const head = sql("SELECT seq, at FROM events ORDER BY seq DESC LIMIT 1");
   const owners = sql("SELECT id, pid, realm, started, lease_until FROM owners");
   const job = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ? AND tenant_id = ?`);
@@ -210,7 +211,9 @@ export function prepareTables(connection: Connection): Tables {
   );
 
   const appendEvent = sql(
-    `INSERT INTO events (${EVENT_COLUMNS}) VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events), ?, ?, ?, ?, CAST(? AS BLOB))`,
+    `INSERT INTO events (${EVENT_COLUMNS})
+     VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events),
+       max(?, coalesce((SELECT at FROM events ORDER BY seq DESC LIMIT 1), 0)), ?, ?, ?, CAST(? AS BLOB))`,
   );
   const putJob = sql(
     `INSERT INTO jobs (${JOB_COLUMNS}) VALUES (${marks(JOB_COLUMNS)})
