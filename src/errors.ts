@@ -109,6 +109,53 @@ export class ApprovalError extends Error {
   }
 }
 
+/** Why a guard refused. Documented in `docs/constraints.md`. */
+export type GuardErrorCode =
+  | "path_invalid"
+  | "path_denied"
+  | "url_invalid"
+  | "host_denied"
+  | "address_denied"
+  | "host_unresolved"
+  | "redirects_exceeded";
+
+/** What a dispatch function asked its guard for, and may not have. Nothing was opened. */
+export class GuardError extends Error {
+  readonly code: GuardErrorCode;
+  readonly help: string | undefined;
+
+  constructor(code: GuardErrorCode, message: string, options: { help?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "GuardError";
+    this.code = code;
+    this.help = options.help;
+  }
+}
+
+/** Why a permit was refused. Documented in `docs/permits.md`. */
+export type PermitErrorCode =
+  | "permit_malformed"
+  | "permit_signature_invalid"
+  | "permit_audience_mismatch"
+  | "permit_job_mismatch"
+  | "permit_expired"
+  | "permit_not_yet_valid"
+  | "permit_replayed"
+  | "permit_replay_unknown";
+
+/** A permit that a worker must not act on. */
+export class PermitError extends Error {
+  readonly code: PermitErrorCode;
+  readonly help: string | undefined;
+
+  constructor(code: PermitErrorCode, message: string, options: { help?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "PermitError";
+    this.code = code;
+    this.help = options.help;
+  }
+}
+
 const NO_EFFECT: unique symbol = Symbol.for("dispatch-gate.no-effect") as never;
 
 /**
