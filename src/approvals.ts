@@ -3,11 +3,12 @@ import type { Approval, ShownApproval } from "./gate/approval.js";
 import { createCalls, type DecideOptions, type VoteOptions } from "./gate/approval-calls.js";
 import { unknownApproval } from "./gate/approval-refusal.js";
 import { type ApprovalRef, checkOpen, type Desk, findApproval, readRef } from "./gate/desk.js";
-import { checkSignal, optionalText, pageLimit, refuseUnknown } from "./gate/options.js";
+import { checkSignal, optionalText, pageLimit } from "./gate/options.js";
 import { showApproval, showInFull } from "./gate/show-approval.js";
 import { type ApprovalStats, statsOf } from "./gate/stats.js";
 import { decided } from "./gate/wait.js";
 import type { ApprovalState } from "./outcome.js";
+import { refuseUnknown } from "./refuse-unknown.js";
 
 /** What a listing asks for. */
 export interface ApprovalListOptions {

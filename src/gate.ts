@@ -6,6 +6,8 @@ import {
   type DispatchChoice,
   isDispatcherName,
 } from "./dispatch/dispatcher.js";
+import type { Enforcer } from "./dispatch/enforcer.js";
+import { createPermitKeys, type PermitKeys } from "./dispatch/permit-token.js";
 import { PolicyError } from "./errors.js";
 import { queueBounds } from "./gate/asking.js";
 import { type Audit, createAudit } from "./gate/audit.js";
@@ -16,7 +18,8 @@ import { createHub } from "./gate/hub.js";
 import { uuidv7 } from "./gate/ids.js";
 import { createJobs, type Jobs } from "./gate/jobs.js";
 import { evaluate, evaluateAndDispatch } from "./gate/line.js";
-import { checkSignal, type GateOptions, readOptions, refuseUnknown, type Settings } from "./gate/options.js";
+import { checkSignal, type GateOptions, readOptions, type Settings } from "./gate/options.js";
+import { createPermits, type Permits } from "./gate/permits.js";
 import { createReconsider, type Reconsider } from "./gate/reconsider.js";
 import { enterJob, note, refuseInvalid } from "./gate/refusal.js";
 import { resume } from "./gate/resume.js";
@@ -38,6 +41,7 @@ import {
   type Policy,
   type PolicySource,
 } from "./policy/policy.js";
+import { refuseUnknown } from "./refuse-unknown.js";
 import { foldIdentity } from "./store/approval-state.js";
 import { describeOwner, RENEW_MS } from "./store/owner.js";
 import type { Store } from "./store/port.js";
@@ -105,11 +109,12 @@ export interface Gate {
   readonly wrap: <Arguments extends unknown[], Output>(
     fn: Dispatch<Output>,
     toJob: (...args: Arguments) => Job,
-    options?: { readonly name?: string },
+    options?: { readonly name?: string; readonly enforcers?: readonly (string | Enforcer)[] },
   ) => Gated<Arguments, Output>;
   readonly jobs: Jobs;
   readonly approvals: Approvals;
   readonly audit: Audit;
+  readonly permits: Permits;
   /** The policy in force as far as this process knows. */
   readonly policy: Policy;
   /**
@@ -132,14 +137,15 @@ export interface Gate {
  */
 export async function createGate(options: GateOptions): Promise<Gate> {
   const settings = readOptions(options);
-  const dispatchers = createDispatchers();
+  const dispatchers = createDispatchers(settings.enforcers);
+  const permitKeys = createPermitKeys(settings.permitKey);
   if (settings.dispatch !== undefined) dispatchers.register(DEFAULT_DISPATCHER, settings.dispatch);
   for (const [name, dispatch] of settings.dispatchers) dispatchers.register(name, dispatch);
   const policy = settings.policy === undefined ? null : await readPolicy(settings.policy);
   const ownStore = typeof settings.store === "string";
   const store = await openStore(settings.store);
   try {
-    return await openGate({ settings, dispatchers, policy, store, ownStore });
+    return await openGate({ settings, dispatchers, permitKeys, policy, store, ownStore });
   } catch (error) {
     if (ownStore) await store.close();
     throw error;
@@ -154,12 +160,13 @@ function readPolicy(policy: string | PolicySource | Policy): Policy | Promise<Po
 interface Opening {
   readonly settings: Settings;
   readonly dispatchers: ReturnType<typeof createDispatchers>;
+  readonly permitKeys: PermitKeys;
   readonly policy: Policy | null;
   readonly store: Store;
   readonly ownStore: boolean;
 }
 
-async function openGate({ settings, dispatchers, policy, store, ownStore }: Opening): Promise<Gate> {
+async function openGate({ settings, dispatchers, permitKeys, policy, store, ownStore }: Opening): Promise<Gate> {
   const { at = 0 } = await store.read({ kind: "time" });
   const clock = createClock(settings.now, at);
   const openedAt = clock.wall();
@@ -172,7 +179,16 @@ async function openGate({ settings, dispatchers, policy, store, ownStore }: Open
     onEvent: settings.onEvent,
     expire: () => expireLapsed(told, clock.wall()),
   });
-  const core = createCore({ settings, clock, store: told, dispatchers, hub, owner, isClosed: () => closed });
+  const core = createCore({
+    settings,
+    clock,
+    store: told,
+    dispatchers,
+    hub,
+    permitKeys,
+    owner,
+    isClosed: () => closed,
+  });
 
   const facts = { owner: owner.id, pid: owner.pid, fail_mode: "closed", store: store.kind };
   await store.change({ kind: "open", now: openedAt, waitMs: SETTLE_WAIT_MS, owner, facts });
@@ -311,13 +327,15 @@ function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void
     wrap: <Arguments extends unknown[], Output>(
       fn: Dispatch<Output>,
       toJob: (...args: Arguments) => Job,
-      options: { readonly name?: string } = {},
+      options: { readonly name?: string; readonly enforcers?: readonly (string | Enforcer)[] } = {},
     ): Gated<Arguments, Output> => {
-      refuseUnknown(options, ["name"], "wrap");
+      refuseUnknown(options, ["name", "enforcers"], "wrap");
       if (typeof fn !== "function" || typeof toJob !== "function") throw new TypeError("`wrap` takes two functions");
       const name = options.name ?? (isDispatcherName(fn.name) ? fn.name : "");
-      const choice = name === "" ? fn : { name, dispatch: fn };
-      if (name !== "") dispatchers.register(name, fn);
+      const { enforcers = [] } = options;
+      if (name === "" && enforcers.length > 0) throw new TypeError("`wrap` needs a name where it has `enforcers`");
+      const choice = name === "" ? fn : { name, dispatch: fn, enforcers };
+      if (name !== "") dispatchers.register(name, { dispatch: fn, enforcers });
       return async (...args) => {
         let job: Job;
         try {
@@ -341,6 +359,7 @@ function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void
       capacity: async () => queueBounds(core.inForce().policy, settings).maxPending,
     }),
     audit: createAudit(core),
+    permits: createPermits(core),
 
     get policy() {
       return core.inForce().policy;

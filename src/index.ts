@@ -1,11 +1,33 @@
 export type { ApprovalListOptions, Approvals } from "./approvals.js";
-export type { Dispatch, DispatchChoice, DispatchContext, NamedDispatch } from "./dispatch/dispatcher.js";
-export type { Permit } from "./dispatch/permit.js";
+export {
+  type CheckOptions,
+  checkPermit,
+  type VerifiedPermit,
+  type VerifyOptions,
+  verifyPermit,
+} from "./dispatch/check-permit.js";
+export type {
+  Dispatch,
+  DispatchChoice,
+  DispatchContext,
+  EnforcedDispatch,
+  NamedDispatch,
+} from "./dispatch/dispatcher.js";
+export type { EnforceableKey, Enforcer } from "./dispatch/enforcer.js";
+export type { GuardedFetch, GuardedInit } from "./dispatch/guard/fetch.js";
+export type { Guard } from "./dispatch/guard.js";
+export type { Permit, TokenOptions } from "./dispatch/permit.js";
+export type { PermitJwk, PublicJwk } from "./dispatch/permit-key.js";
+export { createReplayMemory, type ReplayMemoryOptions, type ReplayStore } from "./dispatch/replay.js";
 export {
   ApprovalError,
   type ApprovalErrorCode,
+  GuardError,
+  type GuardErrorCode,
   isNoEffectError,
   NoEffectError,
+  PermitError,
+  type PermitErrorCode,
   PolicyError,
   type PolicyIssue,
   StoreError,
@@ -22,6 +44,7 @@ export type { DrainOptions } from "./gate/drain.js";
 export type { GateEvent } from "./gate/hub.js";
 export type { Jobs } from "./gate/jobs.js";
 export type { DerivedTags, GateOptions } from "./gate/options.js";
+export type { Permits } from "./gate/permits.js";
 export type { ApprovalStats } from "./gate/stats.js";
 export { type CallOptions, createGate, type Gate, type Gated, type SubmitOptions } from "./gate.js";
 export type { Actor, ActorType, AdmittedJob, DecidableJob, Job, JobConstraints, JobResources } from "./job/job.js";

@@ -2,12 +2,12 @@ import { type Approvals, createApprovals } from "./approvals.js";
 import { createClock } from "./gate/clock.js";
 import type { Desk } from "./gate/desk.js";
 import { createHub } from "./gate/hub.js";
-import { refuseUnknown } from "./gate/options.js";
 import { openStore } from "./gate/store.js";
 import { telling } from "./gate/telling.js";
 import { expireLapsed } from "./gate/upkeep.js";
 import type { PolicyDocument } from "./policy/document.js";
 import { queueLimits } from "./policy/policy.js";
+import { refuseUnknown } from "./refuse-unknown.js";
 import type { Store } from "./store/port.js";
 import type { VoteAssurance } from "./store/rows.js";
 

@@ -13,13 +13,22 @@ const LEVELS: ReadonlyMap<string, number> = new Map([
     (name) => [name, 0] as const,
   ),
   ...["job", "policy", "output", "evidence"].map((name) => [name, 1] as const),
-  ...["dispatch", "store", "analysis", "load-policy.ts"].map((name) => [name, 2] as const),
+  ...["dispatch", "store", "analysis", "load-policy.ts", "refuse-unknown.ts"].map((name) => [name, 2] as const),
   ...["gate.ts", "gate", "approvals.ts", "open-approvals.ts", "model-text.ts", "wrap.ts"].map(
     (name) => [name, 3] as const,
   ),
-  ...["index.ts", "sqlite.ts", "testing.ts", "testing", "analysis.ts", "cli.ts", "http", "cli", "adapters"].map(
-    (name) => [name, 4] as const,
-  ),
+  ...[
+    "index.ts",
+    "sqlite.ts",
+    "testing.ts",
+    "testing",
+    "analysis.ts",
+    "process.ts",
+    "cli.ts",
+    "http",
+    "cli",
+    "adapters",
+  ].map((name) => [name, 4] as const),
 ]);
 
 // On level 1 the organs know the job and nothing else of each other.
@@ -36,6 +45,9 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["@marcbachmann/cel-js", "src/policy/condition"],
   ["re2js", "src/linear-pattern.ts"],
   ["better-sqlite3", "src/store/sqlite/"],
+  ["ipaddr.js", "src/dispatch/guard/"],
+  ["undici", "src/dispatch/guard/"],
+  ["jose", "src/dispatch/permit-"],
 ]);
 
 // What levels 0 and 1 may take from Node: functions of their arguments alone.

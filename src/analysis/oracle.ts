@@ -132,6 +132,7 @@ const FIELDS: ReadonlyMap<string, keyof DecidableJob> = new Map<string, keyof De
 const CONSTRAINTS: ReadonlyMap<string, string> = new Map([
   ["max_runtime_sec", "maxRuntimeSec"],
   ["max_retries", "maxRetries"],
+  ["max_output_bytes", "maxOutputBytes"],
 ]);
 
 /** The job with a value at a path below `job` of CEL; undefined where nothing can be put. The engine judges the result. */

@@ -149,6 +149,7 @@ const CAMEL: ReadonlyMap<string, string> = new Map([
   ["on_behalf_of", "onBehalfOf"],
   ["max_runtime_sec", "maxRuntimeSec"],
   ["max_retries", "maxRetries"],
+  ["max_output_bytes", "maxOutputBytes"],
 ]);
 const SNAKE: ReadonlyMap<string, string> = new Map([...CAMEL].map(([snake, camel]) => [camel, snake]));
 

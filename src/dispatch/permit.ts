@@ -1,20 +1,45 @@
+import { randomUUID } from "node:crypto";
+import type { PermitFacts } from "./permit-claims.js";
+import type { PermitKeys } from "./permit-token.js";
+
 declare const permitted: unique symbol;
 
 /** Handed to a dispatch function as proof that this attempt was claimed. Only the gate makes one. */
-export interface Permit {
+export interface Permit extends Omit<PermitFacts, "constraints" | "traceId" | "permitId"> {
   readonly [permitted]: true;
-  readonly jobId: string;
-  readonly tenantId: string;
-  /** SHA-256 of the job's canonical bytes, lower-case hex. */
-  readonly jobHash: string;
-  /** SHA-256 of the policy the claim was made under, lower-case hex. */
-  readonly snapshot: string;
-  readonly dispatcher: string;
-  /** 1 for the first. Each attempt has a permit of its own. */
-  readonly attempt: number;
+  /**
+   * The permit as a signed token (JWS, EdDSA) for a worker in another process, which checks it with `verifyPermit`. It is
+   * signed when this is called, and carries job, policy, constraints, audience and expiry.
+   */
+  readonly token: (options: TokenOptions) => Promise<string>;
 }
 
+/** For whom a token is, and how long. */
+export interface TokenOptions {
+  /** The worker that may act on it: 1 to 256 printable ASCII characters without spaces. */
+  readonly audience: string;
+  /** Seconds, over 0, at most 86,400. Default: the run time, at most an hour. */
+  readonly expiresInSec?: number;
+}
+
+/** What one attempt of a claimed job is permitted, and what signs it. */
+export interface Issuing extends Omit<PermitFacts, "permitId"> {
+  readonly keys: PermitKeys;
+  /** Milliseconds since 1970-01-01T00:00:00Z. */
+  readonly now: () => number;
+}
+
+const DEFAULT_LIFE_SEC = 3_600;
+
 /** Makes the permit of one attempt of a claimed job. */
-export function issuePermit(claim: Omit<Permit, typeof permitted>): Permit {
-  return Object.freeze({ ...claim }) as Permit;
+export function issuePermit({ keys, now, traceId, constraints, ...claim }: Issuing): Permit {
+  const { maxRuntimeSec = DEFAULT_LIFE_SEC } = constraints;
+  let permitId: string | undefined;
+  const token = async ({ audience, expiresInSec }: TokenOptions): Promise<string> => {
+    // One id an attempt: however many tokens are asked for, one use is all there is.
+    permitId ??= randomUUID();
+    const life = expiresInSec ?? Math.min(DEFAULT_LIFE_SEC, maxRuntimeSec);
+    return keys.sign({ ...claim, traceId, constraints, permitId }, { audience, now: now(), expiresInSec: life });
+  };
+  return Object.freeze({ ...claim, token }) as Permit;
 }

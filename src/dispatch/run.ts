@@ -2,6 +2,8 @@ import { isNoEffectError } from "../errors.js";
 import type { AdmittedJob } from "../job/job.js";
 import type { Constraints } from "../outcome.js";
 import type { Dispatch } from "./dispatcher.js";
+import { createPathGuard, type PathGuard } from "./guard/path.js";
+import { createGuard, openPaths, type WatchedGuard } from "./guard.js";
 import type { Permit } from "./permit.js";
 
 /** One call of the dispatch function, as the record holds it. */
@@ -34,6 +36,10 @@ export interface Run {
   readonly monotonic: () => number;
   /** Asked before each further attempt: false ends the run with the error at hand. */
   readonly mayRetry: (nextAttempt: number) => Promise<boolean>;
+  /** Says of an error that the attempt had no effect, beside those that say so themselves. */
+  readonly isWithoutEffect: ((error: unknown) => boolean) | undefined;
+  /** Every guard that was asked for is put here. */
+  readonly guards: WatchedGuard[];
   /** Told how a function ended that was no longer waited for. */
   readonly onLate: (ending: Ending, attempt: number) => void;
 }
@@ -53,16 +59,18 @@ export async function runAttempts(run: Run): Promise<RunEnd> {
   const startedAt = run.monotonic();
   const left = (): number => budgetMs - (run.monotonic() - startedAt);
   const attempts: Attempt[] = [];
+  // Most runs have no paths to be held to: then nothing is waited for before the call.
+  const path = run.constraints.paths === undefined ? undefined : await openPaths(run.constraints);
 
   for (let attempt = 1; ; attempt += 1) {
     const began = run.monotonic();
-    const ending = await callOnce(run, attempt, left());
+    const ending = await callOnce(run, { attempt, path }, left());
     const durationMs = run.monotonic() - began;
     if (ending.kind === "timed_out") {
       attempts.push({ attempt, ended: "timed_out", durationMs });
       return { kind: "timed_out", attempts };
     }
-    const retriable = ending.kind === "threw" && isNoEffectError(ending.error);
+    const retriable = ending.kind === "threw" && hadNoEffect(run, ending.error);
     attempts.push({ attempt, ended: retriable ? "no_effect" : ending.kind, durationMs });
     if (!retriable || attempt > retries || gaveUp(run)) return { ...ending, attempts };
     const pauseMs = Math.random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt);
@@ -72,12 +80,28 @@ export async function runAttempts(run: Run): Promise<RunEnd> {
   }
 }
 
+/** By the error's own word, or the host's. A predicate that fails says nothing. */
+function hadNoEffect({ isWithoutEffect }: Run, error: unknown): boolean {
+  if (isNoEffectError(error)) return true;
+  try {
+    return isWithoutEffect?.(error) === true;
+  } catch {
+    return false;
+  }
+}
+
 function gaveUp(run: Run): boolean {
   return run.signal?.aborted === true;
 }
 
+/** One attempt, and the path guard of the whole run where it is held to any paths. */
+interface Turn {
+  readonly attempt: number;
+  readonly path: PathGuard | undefined;
+}
+
 /** One call, waited for until it ends or its time is over: whichever comes first, and nothing after it. */
-function callOnce(run: Run, attempt: number, budgetMs: number): Promise<Ending | { readonly kind: "timed_out" }> {
+function callOnce(run: Run, turn: Turn, budgetMs: number): Promise<Ending | { readonly kind: "timed_out" }> {
   const stop = createStop(run.signal);
   const startedAt = run.monotonic();
   return new Promise((resolve, reject) => {
@@ -93,17 +117,25 @@ function callOnce(run: Run, attempt: number, budgetMs: number): Promise<Ending |
       // A function that held the event loop past its time ends before the timer could fire: that is late as well.
       const inTime = waiting && run.monotonic() - startedAt < budgetMs;
       resolve(inTime ? ending : { kind: "timed_out" });
-      if (!inTime) run.onLate(ending, attempt);
+      if (!inTime) run.onLate(ending, turn.attempt);
     };
-    call(run, attempt, stop).then(ended, reject);
+    call(run, turn, stop).then(ended, reject);
   });
 }
 
 /** Every way a function can end, as a value: it may throw at once, reject, or answer. */
-async function call(run: Run, attempt: number, stop: Stop): Promise<Ending> {
+async function call(run: Run, { attempt, path }: Turn, stop: Stop): Promise<Ending> {
+  let watched: WatchedGuard | undefined;
   const context = Object.freeze({
     get signal() {
       return stop.signal();
+    },
+    get guard() {
+      if (watched === undefined) {
+        watched = createGuard(run.constraints, { path: path ?? createPathGuard(undefined), signal: stop.signal });
+        run.guards.push(watched);
+      }
+      return watched.guard;
     },
     permit: run.permitFor(attempt),
     constraints: run.constraints,
@@ -115,6 +147,8 @@ async function call(run: Run, attempt: number, stop: Stop): Promise<Ending> {
     return { kind: "returned", value: await run.dispatch(run.job, context) };
   } catch (error) {
     return { kind: "threw", error };
+  } finally {
+    watched?.end();
   }
 }
 

@@ -3,6 +3,7 @@ import { digest } from "../digest.js";
 import { deepFreeze } from "../job/freeze.js";
 import type { AdmittedJob } from "../job/job.js";
 import type { Constraints, Decision, Finding, Json, JsonObject, Reason } from "../outcome.js";
+import { snakeCase } from "../snake-case.js";
 
 /** Every kind of event, a closed list. */
 export type EventType =
@@ -184,8 +185,26 @@ export const constraintFacts: (constraints: Constraints) => JsonObject = writeOn
   if (constraints.maxRuntimeSec !== undefined) facts.max_runtime_sec = constraints.maxRuntimeSec;
   if (constraints.maxRetries !== undefined) facts.max_retries = constraints.maxRetries;
   if (constraints.maxOutputBytes !== undefined) facts.max_output_bytes = constraints.maxOutputBytes;
+  const { paths, network } = constraints;
+  if (paths !== undefined) facts.paths = boundBytes(listsOf(paths), 4_096);
+  if (network !== undefined) facts.network = boundBytes(listsOf(network), 4_096);
   return facts;
 });
+
+/** Lists as items, each under its name: a long one is cut off with the rest of it counted and hashed. */
+function listsOf(lists: object): readonly Json[] {
+  return (Object.entries(lists) as readonly (readonly [string, Json])[]).flatMap(([name, list]) =>
+    (list as readonly Json[]).map((item) => ({ [name]: item })),
+  );
+}
+
+/** Who asked for what a run is held to, as the record holds it. */
+export const sourceFacts: (sources: Sources) => JsonObject = writeOnce((sources) =>
+  Object.fromEntries(Object.entries(sources).map(([key, by]) => [snakeCase(key), boundBytes(by, 1_024)])),
+);
+
+/** Of each constraint, the rules (or `@job`, `@gate`) that asked for it. */
+type Sources = Readonly<Record<string, readonly string[]>>;
 
 /** A reason as the record holds it. */
 export const reasonFacts: (reason: Reason) => JsonObject = writeOnce((reason) => {

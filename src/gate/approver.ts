@@ -1,11 +1,11 @@
 import { canonicalize } from "../canonical.js";
 import { commit } from "../digest.js";
 import { ApprovalError } from "../errors.js";
+import { refuseUnknown } from "../refuse-unknown.js";
 import { foldIdentity } from "../store/approval-state.js";
 import type { Approver, Note } from "../store/port.js";
 import type { VoteAssurance } from "../store/rows.js";
 import { freshSalt } from "./ids.js";
-import { refuseUnknown } from "./options.js";
 
 /** Who votes, as the host knows them: never as an agent says. A plain object: of it only own properties count. */
 export interface ApproverInput {

@@ -1,7 +1,8 @@
 import { describeEvent } from "../evidence/describe.js";
+import { refuseUnknown } from "../refuse-unknown.js";
 import type { LoggedEvent } from "../store/port.js";
 import type { Core } from "./core.js";
-import { pageLimit, refuseUnknown } from "./options.js";
+import { pageLimit } from "./options.js";
 
 /** One event of the log, as read back. */
 export type AuditEvent = LoggedEvent;

@@ -1,14 +1,26 @@
 import { canonicalize } from "../canonical.js";
 import { commit, digest } from "../digest.js";
-import { constrain } from "../dispatch/constrain.js";
+import { type Constrained, constrain } from "../dispatch/constrain.js";
 import type { Chosen } from "../dispatch/dispatcher.js";
-import { boundText, constraintFacts, decisionFacts, type EventFacts, jobFacts, sealEvent } from "../evidence/event.js";
+import { allowsHost } from "../dispatch/guard/network.js";
+import { allowsPath } from "../dispatch/guard/path.js";
+import { type Sources, sourcesOf } from "../dispatch/sources.js";
+import {
+  boundText,
+  constraintFacts,
+  decisionFacts,
+  type EventFacts,
+  jobFacts,
+  sealEvent,
+  sourceFacts,
+} from "../evidence/event.js";
 import type { Admission } from "../job/admit.js";
 import type { AdmittedJob } from "../job/job.js";
-import type { Constraints, Decision, Limit, Reason } from "../outcome.js";
+import type { Constraints, Decision, Limit, Pool, Reason } from "../outcome.js";
 import { decideAdmitted, type Policy } from "../policy/policy.js";
+import { quoted } from "../policy/source.js";
 import { foldIdentity } from "../store/approval-state.js";
-import type { ClaimAnswer, ClaimedLimit, ClaimRequest, Verdict } from "../store/port.js";
+import type { ClaimAnswer, ClaimedLimit, ClaimedPool, ClaimRequest, Verdict } from "../store/port.js";
 import { fingerprint, queueBounds, spansOf } from "./asking.js";
 import type { Core, InForce } from "./core.js";
 import { freshSalt, uuidv7 } from "./ids.js";
@@ -37,8 +49,13 @@ export interface Asked {
   readonly derivedTags: readonly string[];
   readonly decision: Decision | null;
   readonly constraints: Constraints;
+  readonly sources: Sources;
+  readonly enforcedBy: EnforcedBy;
   readonly inForce: InForce;
 }
+
+/** Who holds a run to what the gate itself cannot: names, by constraint. */
+export type EnforcedBy = Extract<Constrained, { readonly ok: true }>["enforcedBy"];
 
 /** How often another policy may come between before the gate gives up. */
 export const ROUNDS = 3;
@@ -66,7 +83,10 @@ export async function decideAndClaim(core: Core, asking: Asking): Promise<Asked 
     const answer = await core.store.claim(request);
     if (answer.status === "policy_changed") await core.adopt();
     else if (answer.status === "tags_known") derivedTags = answer.derivedTags;
-    else return { answer, derivedTags: derivedTags ?? [], decision, constraints: concluded.constraints, inForce };
+    else {
+      const { constraints, sources, enforcedBy } = concluded;
+      return { answer, derivedTags: derivedTags ?? [], decision, constraints, sources, enforcedBy, inForce };
+    }
   }
   return null;
 }
@@ -74,32 +94,51 @@ export async function decideAndClaim(core: Core, asking: Asking): Promise<Asked 
 interface Concluded {
   readonly verdict: Verdict;
   readonly constraints: Constraints;
+  readonly sources: Sources;
+  readonly enforcedBy: EnforcedBy;
 }
 
 /** What the decision comes to once the gate has looked at what it can enforce and whom it can call. */
 function conclude(core: Core, asking: Asking, decision: Decision | null, policy: Policy): Concluded {
-  const none = Object.freeze({});
-  if (decision === null) return { verdict: refusal(asking.refusal ?? INTERNAL), constraints: none };
+  if (decision === null) return refused(asking.refusal ?? INTERNAL);
   if (decision.type === "DENY" || decision.type === "THROTTLE") {
-    return {
-      verdict: refusal(ruleReason(decision), decision.type === "DENY" ? "DENIED" : "THROTTLED"),
-      constraints: none,
-    };
+    return refused(ruleReason(decision), decision.type === "DENY" ? "DENIED" : "THROTTLED");
   }
-  if (asking.refusal !== null) return { verdict: refusal(asking.refusal), constraints: none };
-  const constrained = constrain(decision, asking.admission.job.constraints, core.settings.maxRuntimeSec);
-  if (!constrained.ok)
-    return { verdict: refusal(unenforceable(decision, constrained.unenforceable)), constraints: none };
-  const { constraints } = constrained;
-  if (decision.type !== "REQUIRE_APPROVAL") return { verdict: { kind: "permit" }, constraints };
-  return { verdict: approval(core, decision, asking.chosen.name, policy), constraints };
+  if (asking.refusal !== null) return refused(asking.refusal);
+  const { job } = asking.admission;
+  const { enforcers, name } = asking.chosen;
+  const { maxRuntimeSec } = core.settings;
+  const constrained = constrain({ decision, own: job.constraints, maxRuntimeSec, enforcers });
+  if (!constrained.ok) return refused(unconstrained(decision, constrained));
+  const { constraints, enforcedBy } = constrained;
+  const beyond = beyondLimits(job, constraints);
+  if (beyond !== null) return refused(beyond);
+  const sources = sourcesOf(policy, decision, { own: job.constraints, constraints });
+  const verdict: Verdict =
+    decision.type === "REQUIRE_APPROVAL" ? approval(core, decision, name, policy) : { kind: "permit" };
+  return { verdict, constraints, sources, enforcedBy };
+}
+
+const NONE = Object.freeze({});
+
+function refused(reason: Reason, status: "DENIED" | "THROTTLED" = "DENIED"): Concluded {
+  return { verdict: { kind: "refuse", status, reason }, constraints: NONE, sources: NONE, enforcedBy: NONE };
+}
+
+/** What the job itself says it will touch, and may not. What it does not say its guard holds it to. */
+function beyondLimits({ resources }: AdmittedJob, { paths, network }: Constraints): Reason | null {
+  const path = resources.paths.find((each) => !allowsPath(paths, each, "any"));
+  const beyond =
+    path ?? (network === undefined ? undefined : resources.hosts.find((each) => !allowsHost(network, each)));
+  if (beyond === undefined) return null;
+  return {
+    code: "resource_denied",
+    message: `the job declares ${quoted(beyond)}, which its constraints do not allow`,
+    help: "declare less, or ask for another policy",
+  };
 }
 
 const INTERNAL: Reason = { code: "internal_error", message: "the job could not be decided" };
-
-function refusal(reason: Reason, status: "DENIED" | "THROTTLED" = "DENIED"): Verdict {
-  return { kind: "refuse", status, reason };
-}
 
 /** Why the policy said what it said. */
 function ruleReason(decision: Decision): Reason {
@@ -112,12 +151,18 @@ function ruleCode({ ruleId, erred }: Decision): Reason["code"] {
   return erred.includes(ruleId) ? "condition_error" : "rule_matched";
 }
 
-function unenforceable(decision: Decision, keys: readonly string[]): Reason {
+function unconstrained(decision: Decision, refused: Extract<Constrained, { readonly ok: false }>): Reason {
+  const keys = refused.keys.map((key) => `\`${key}\``).join(", ");
+  const { ruleId } = decision;
+  if (refused.code === "constraint_conflict") {
+    const help = "let the rules that match agree on something, or the job ask for less";
+    return { code: refused.code, message: `the allow lists of ${keys} have nothing in common`, help, ruleId };
+  }
   return {
-    code: "constraint_unenforceable",
-    message: `nothing here enforces ${keys.map((key) => `\`${key}\``).join(", ")}, which the policy asks for`,
-    help: "remove the constraint from the rule, or run the job where it is enforced",
-    ruleId: decision.ruleId,
+    code: refused.code,
+    message: `nothing here enforces ${keys}, which the constraints ask for`,
+    help: "give the dispatcher an enforcer, or run the job where one is",
+    ruleId,
   };
 }
 
@@ -151,15 +196,18 @@ function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequ
   const facts: EventFacts = {
     ...jobFacts(job, derivedTags ?? [], commitment),
     constraints: constraintFacts(prepared.constraints),
+    ...askedBy(prepared.sources),
     decision: decision === null ? null : decisionFacts(decision),
     dispatcher: chosen.name,
     epoch: inForce.epoch,
     owner: core.ownerId,
     ...(submitter === undefined ? {} : { submitted_by: boundText(submitter) }),
   };
-  const limits = decision === null || verdict.kind === "refuse" ? [] : decision.obligations.limits;
+  const bound = decision === null || verdict.kind === "refuse" ? null : decision.obligations;
   return {
     now,
+    tick: core.clock.tick(),
+    ticks: core.settings.now === undefined,
     waitMs: Math.max(verdict.kind === "refuse" ? REFUSAL_WAIT_MS : 0, deadline - core.clock.monotonic()),
     owner: core.ownerId,
     epoch: inForce.epoch,
@@ -185,12 +233,19 @@ function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequ
     approvalKey: `${admission.hash} ${job.tenantId} ${chosen.name}`,
     derivedTags,
     verdict,
-    limits: limits.map((limit) => bucketed(limit, job)),
+    limits: bound === null ? [] : bound.limits.map((limit) => bucketed(limit, job)),
+    pools: bound === null ? [] : bound.pools.map(pooled),
     decision: decision === null ? null : decisionText(decision),
     constraints: JSON.stringify(prepared.constraints),
     facts,
     dispatching: verdict.kind === "permit" && intent === "dispatch" ? sealEvent("job.dispatching", now, facts) : null,
   };
+}
+
+/** Who asked for what the run is held to, where anybody did: the gate's own default says nothing. */
+function askedBy(sources: Sources): EventFacts {
+  const says = Object.values(sources).some((by) => by.length !== 1 || by[0] !== "@gate");
+  return says ? { constraints_by: sourceFacts(sources) } : {};
 }
 
 const texts = new WeakMap<Decision, string>();
@@ -215,6 +270,10 @@ function bucketed(limit: Limit, job: AdmittedJob): ClaimedLimit {
   const bucket = digest("bucket", canonicalize([limit.ruleId, ...parts]));
   const { ruleId, reason = "the rate limit has no room", windowSec } = limit;
   return { ruleId, reason, bucket, limit: limit.limit, windowMs: windowSec * 1_000 };
+}
+
+function pooled({ ruleId, maxConcurrent }: Pool): ClaimedPool {
+  return { ruleId, maxConcurrent, reason: `as many jobs of the rule run as may: ${maxConcurrent}` };
 }
 
 function keyPart(per: string, job: AdmittedJob): string | null {

@@ -1,10 +1,12 @@
 import type { Dispatch } from "../dispatch/dispatcher.js";
 import { issuePermit, type Permit } from "../dispatch/permit.js";
+import type { Sources } from "../dispatch/sources.js";
 import { type EventFacts, reasonFacts, sealEvent } from "../evidence/event.js";
 import { type Admission, readmit } from "../job/admit.js";
 import type { Constraints, Decision, Outcome, OutcomeBase, Reason } from "../outcome.js";
 import type { ClaimAnswer, SettleRequest } from "../store/port.js";
 import type { ApprovalRow, JobRow } from "../store/rows.js";
+import type { EnforcedBy } from "./claim.js";
 import { type Core, type InForce, SETTLE_WAIT_MS } from "./core.js";
 import { summarize } from "./recorded.js";
 import type { Judged } from "./submission.js";
@@ -17,6 +19,10 @@ export interface Claimed {
   readonly derivedTags: readonly string[];
   readonly decision: Decision | null;
   readonly constraints: Constraints;
+  /** Who asked for each of them. */
+  readonly sources: Sources;
+  /** Names of those that hold the run to what the gate itself cannot, by constraint. */
+  readonly enforcedBy: EnforcedBy;
   readonly inForce: InForce;
   readonly dispatch: Dispatch;
   readonly signal: AbortSignal | undefined;
@@ -25,13 +31,23 @@ export interface Claimed {
 }
 
 /** Takes the claimed job over. The last step before the dividing line. */
-export function takeOver(judged: Judged, answer: Extract<ClaimAnswer, { readonly status: "claimed" }>): Claimed {
+export function takeOver(
+  core: Core,
+  judged: Judged,
+  answer: Extract<ClaimAnswer, { readonly status: "claimed" }>,
+): Claimed {
   const { admission, asked, chosen, signal } = judged;
   const { job: row, approval } = answer;
   if (chosen.dispatch === null) throw new TypeError("a claim needs a dispatch function");
   const { inForce } = asked;
+  // An approved job runs under no more than what was shown to who approved it.
+  const constraints = approval === null ? asked.constraints : (JSON.parse(row.constraints ?? "{}") as Constraints);
   const permitFor = (attempt: number): Permit =>
     issuePermit({
+      keys: core.permitKeys,
+      now: core.clock.wall,
+      traceId: row.traceId,
+      constraints,
       jobId: row.id,
       tenantId: row.tenantId,
       jobHash: row.hash,
@@ -46,8 +62,9 @@ export function takeOver(judged: Judged, answer: Extract<ClaimAnswer, { readonly
     admission: row.id === admission.job.id ? admission : adopted(admission, row),
     derivedTags: asked.derivedTags,
     decision: asked.decision,
-    // An approved job runs under no more than what was shown to who approved it.
-    constraints: approval === null ? asked.constraints : (JSON.parse(row.constraints ?? "{}") as Constraints),
+    constraints,
+    sources: asked.sources,
+    enforcedBy: asked.enforcedBy,
     inForce,
     dispatch: chosen.dispatch,
     signal,
@@ -78,6 +95,7 @@ export async function abandon(core: Core, row: JobRow): Promise<void> {
       status: "DENIED",
       reason,
       result: null,
+      ended: true,
       vault: [],
       event: sealEvent("job.settled", now, facts),
     });

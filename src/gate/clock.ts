@@ -4,6 +4,11 @@ export interface Clock {
   readonly wall: () => number;
   /** Milliseconds that only ever grow, for spans. */
   readonly monotonic: () => number;
+  /**
+   * Whole milliseconds for windows: what `wall` said when it was made, plus what has passed since. Setting the system's clock
+   * neither opens a window early nor keeps it shut.
+   */
+  readonly tick: () => number;
   /** By how many milliseconds the system's clock was set since this was last asked; null where it was not. */
   readonly takeJump: () => number | null;
 }
@@ -25,7 +30,7 @@ export function createClock(now: (() => number) | undefined, latestLogged: numbe
       if (told > latest) latest = told;
       return latest;
     };
-    return { wall, monotonic, takeJump: () => null };
+    return { wall, monotonic, tick: wall, takeJump: () => null };
   }
   let latestAt = monotonic();
   let offset = Date.now() - latestAt;
@@ -40,9 +45,11 @@ export function createClock(now: (() => number) | undefined, latestLogged: numbe
     latestAt = at;
     return Math.floor(latest);
   };
+  const [base, baseAt] = [look(), monotonic()];
   return {
     wall: look,
     monotonic,
+    tick: () => Math.floor(base + monotonic() - baseAt),
     takeJump: () => {
       look();
       const taken = Math.round(jump);

@@ -1,4 +1,5 @@
 import type { Dispatchers } from "../dispatch/dispatcher.js";
+import type { PermitKeys } from "../dispatch/permit-token.js";
 import { PolicyError, StoreError } from "../errors.js";
 import type { Json, Outcome } from "../outcome.js";
 import { compilePolicy, documentText, type Policy } from "../policy/policy.js";
@@ -23,6 +24,7 @@ export interface Core {
   readonly dispatchers: Dispatchers;
   /** Who waits for a request, and who is told of what happens to it. */
   readonly hub: Hub;
+  readonly permitKeys: PermitKeys;
   readonly ownerId: string;
   /** The policy in force as far as this process knows; the store checks it in every step. */
   readonly inForce: () => InForce;
@@ -63,6 +65,7 @@ export interface CoreParts {
   readonly store: Store;
   readonly dispatchers: Dispatchers;
   readonly hub: Hub;
+  readonly permitKeys: PermitKeys;
   readonly owner: OwnerRow;
   readonly isClosed: () => boolean;
 }

@@ -1,8 +1,8 @@
 import { ApprovalError, StoreError } from "../errors.js";
+import { refuseUnknown } from "../refuse-unknown.js";
 import type { Store, StoredApproval } from "../store/port.js";
 import type { VoteAssurance } from "../store/rows.js";
 import type { Hub } from "./hub.js";
-import { refuseUnknown } from "./options.js";
 import type { Reconsider } from "./reconsider.js";
 
 /** Where approvals are decided: in a gate, or by one who only records votes. */

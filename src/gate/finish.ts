@@ -1,3 +1,4 @@
+import type { WatchedGuard } from "../dispatch/guard.js";
 import { type Ending, type RunEnd, runAttempts } from "../dispatch/run.js";
 import { sealEvent } from "../evidence/event.js";
 import type { Outcome, OutputRule } from "../outcome.js";
@@ -11,21 +12,25 @@ import { prepareSettlement, record, recordLate, type Settlement, settleUnknown }
 /** Dispatch, inspect, settle. Rejects only when one of them fails; the caller turns that into `UNKNOWN`. */
 export async function finish(core: Core, claimed: Claimed): Promise<Outcome> {
   const startedAt = core.clock.monotonic();
+  const guards: WatchedGuard[] = [];
   let settlement: Settlement;
+  let ended = true;
   try {
-    const end = await dispatch(core, claimed);
-    const seen = inspect(claimed, end, outputRules(core, claimed));
-    settlement = prepareSettlement(core, claimed, { end, seen, durationMs: core.clock.monotonic() - startedAt });
+    const end = await dispatch(core, claimed, guards);
+    ended = end.kind !== "timed_out";
+    const seen = inspect(claimed, end, { rules: outputRules(core, claimed), guards });
+    const durationMs = core.clock.monotonic() - startedAt;
+    settlement = prepareSettlement(core, claimed, { end, seen, durationMs, guards });
   } catch (error) {
     // Nothing that could be recorded is known, and the record says so: the job is not left looking as if it ran.
-    await settleUnknown(core, claimed);
+    await settleUnknown(core, claimed, ended);
     throw error;
   }
   await record(core, settlement.request);
   return settlement.outcome;
 }
 
-function dispatch(core: Core, claimed: Claimed): Promise<RunEnd> {
+function dispatch(core: Core, claimed: Claimed, guards: WatchedGuard[]): Promise<RunEnd> {
   const { row, admission } = claimed;
   return runAttempts({
     job: admission.job,
@@ -35,15 +40,25 @@ function dispatch(core: Core, claimed: Claimed): Promise<RunEnd> {
     permitFor: (attempt) => (attempt === 1 ? claimed.firstPermit : claimed.permitFor(attempt)),
     signal: claimed.signal,
     monotonic: core.clock.monotonic,
+    isWithoutEffect: core.settings.isWithoutEffect,
+    guards,
     mayRetry: (attempt) => mayRetry(core, claimed, attempt).catch(() => false),
-    onLate: (ending, attempt) => void track(core, late(core, claimed, ending, attempt)),
+    onLate: (ending, attempt) => void track(core, late(core, claimed, { ending, attempt, guards })),
   });
 }
 
 /** Nobody waits for a late result any more, so nobody can be told that its record failed. */
-async function late(core: Core, claimed: Claimed, ending: Ending, attempt: number): Promise<void> {
+async function late(
+  core: Core,
+  claimed: Claimed,
+  {
+    ending,
+    attempt,
+    guards,
+  }: { readonly ending: Ending; readonly attempt: number; readonly guards: readonly WatchedGuard[] },
+): Promise<void> {
   try {
-    await recordLate(core, claimed, inspect(claimed, ending, outputRules(core, claimed)), attempt);
+    await recordLate(core, claimed, inspect(claimed, ending, { rules: outputRules(core, claimed), guards }), attempt);
   } catch {
     // The outcome that counts was settled when the time was over.
   }

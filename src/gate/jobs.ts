@@ -1,8 +1,9 @@
 import { ApprovalError } from "../errors.js";
 import type { Outcome, OutcomeStatus } from "../outcome.js";
+import { refuseUnknown } from "../refuse-unknown.js";
 import type { StoredJob } from "../store/port.js";
 import type { Core } from "./core.js";
-import { pageLimit, refuseUnknown } from "./options.js";
+import { pageLimit } from "./options.js";
 import { outcomeOfRow } from "./recorded.js";
 
 /** The jobs that the store knows. */

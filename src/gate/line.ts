@@ -103,7 +103,7 @@ async function readAnswer(core: Core, judged: Judged): Promise<Before> {
   const now = core.clock.wall();
   switch (answer.status) {
     case "claimed":
-      return { kind: "claimed", claimed: takeOver(judged, answer) };
+      return { kind: "claimed", claimed: takeOver(core, judged, answer) };
     case "ready": {
       const { job, approval } = answer;
       const base = { jobId: job.id, traceId: job.traceId, jobHash: job.hash, decision };

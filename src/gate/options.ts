@@ -1,9 +1,9 @@
-import type { Dispatch } from "../dispatch/dispatcher.js";
+import type { Dispatch, EnforcedDispatch } from "../dispatch/dispatcher.js";
+import type { Enforcer } from "../dispatch/enforcer.js";
 import { DEFAULT_MAX_JOB_BYTES } from "../job/admit.js";
 import type { AdmittedJob } from "../job/job.js";
-import { nearest } from "../nearest.js";
 import type { Policy, PolicySource, QueueLimits } from "../policy/policy.js";
-import { quoted } from "../policy/source.js";
+import { refuseUnknown } from "../refuse-unknown.js";
 import type { Store } from "../store/port.js";
 import type { GateEvent } from "./hub.js";
 
@@ -16,10 +16,22 @@ export interface GateOptions {
   readonly policy?: string | PolicySource | Policy;
   /** Path of an SQLite file (`:memory:` keeps nothing), or a store. Default `./dispatch-gate.db`. */
   readonly store?: string | Store;
-  /** The dispatcher named `default`. */
-  readonly dispatch?: Dispatch;
+  /** The dispatcher named `default`, with whoever holds it to paths and networks where somebody does. */
+  readonly dispatch?: Dispatch | EnforcedDispatch;
   /** Further dispatchers, by name. */
-  readonly dispatchers?: Readonly<Record<string, Dispatch>>;
+  readonly dispatchers?: Readonly<Record<string, Dispatch | EnforcedDispatch>>;
+  /** Who holds dispatchers to constraints that the gate cannot hold them to; dispatchers name them. */
+  readonly enforcers?: readonly Enforcer[];
+  /**
+   * Says of an error that the attempt had no effect, so that it may be tried again where `max_retries` allows. Default: only a
+   * `NoEffectError` says so. Throwing says no.
+   */
+  readonly isWithoutEffect?: (error: unknown) => boolean;
+  /**
+   * The private Ed25519 key that permits are signed with: a JWK, or a `KeyObject`. Default: a fresh one for each gate, which is
+   * never written anywhere.
+   */
+  readonly permitKey?: object;
   /** `"always"` (default): opening makes this policy the one in force. `"never"`: the store's active policy is used. */
   readonly activate?: "always" | "never";
   /** Milliseconds of the gate's own time before dispatch, 1 to 600,000. Default 2,000. */
@@ -52,8 +64,11 @@ export interface GateOptions {
 export interface Settings {
   readonly policy: string | PolicySource | Policy | undefined;
   readonly store: string | Store;
-  readonly dispatch: Dispatch | undefined;
-  readonly dispatchers: ReadonlyMap<string, Dispatch>;
+  readonly dispatch: Dispatch | EnforcedDispatch | undefined;
+  readonly dispatchers: ReadonlyMap<string, Dispatch | EnforcedDispatch>;
+  readonly enforcers: readonly Enforcer[];
+  readonly isWithoutEffect: GateOptions["isWithoutEffect"];
+  readonly permitKey: object | undefined;
   readonly activate: "always" | "never";
   readonly deadlineMs: number;
   readonly maxRuntimeSec: number;
@@ -71,6 +86,9 @@ const KNOWN: readonly (keyof GateOptions)[] = [
   "store",
   "dispatch",
   "dispatchers",
+  "enforcers",
+  "isWithoutEffect",
+  "permitKey",
   "activate",
   "deadlineMs",
   "maxRuntimeSec",
@@ -95,7 +113,12 @@ export function readOptions(options: GateOptions): Settings {
   const approvalBinding = options.approvalBinding ?? "snapshot";
   oneOf("approvalBinding", approvalBinding, ["snapshot", "decision"]);
   optionalFunction("onEvent", options.onEvent);
-  optionalFunction("dispatch", options.dispatch);
+  if (options.enforcers !== undefined && !Array.isArray(options.enforcers)) {
+    throw new TypeError("`enforcers` must be a list");
+  }
+  const { dispatch } = options;
+  if (typeof dispatch !== "object" || dispatch === null) optionalFunction("dispatch", dispatch);
+  optionalFunction("isWithoutEffect", options.isWithoutEffect);
   optionalFunction("deriveTags", options.deriveTags);
   optionalFunction("now", options.now);
   return Object.freeze({
@@ -103,6 +126,9 @@ export function readOptions(options: GateOptions): Settings {
     store: options.store ?? "./dispatch-gate.db",
     dispatch: options.dispatch,
     dispatchers: new Map(Object.entries(options.dispatchers ?? {})),
+    enforcers: [...(options.enforcers ?? [])],
+    isWithoutEffect: options.isWithoutEffect,
+    permitKey: options.permitKey,
     activate,
     deadlineMs: numberIn("deadlineMs", options.deadlineMs ?? 2_000, 1, 600_000),
     maxRuntimeSec: numberIn("maxRuntimeSec", options.maxRuntimeSec ?? 900, Number.MIN_VALUE, 31_536_000),
@@ -134,17 +160,6 @@ function readQueue(queue: Partial<QueueLimits> | undefined): Partial<QueueLimits
 function countIn(name: string, value: unknown): void {
   if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 1_000_000) return;
   throw new TypeError(`\`${name}\` must be an integer from 1 to 1000000`);
-}
-
-/** Throws a `TypeError` for a key that is not known, with the nearest one that is. */
-export function refuseUnknown(options: object, known: readonly string[], where: string): void {
-  for (const key of Object.keys(options)) {
-    if (known.includes(key)) continue;
-    const meant = nearest(key, known);
-    throw new TypeError(
-      `${where} has no option ${quoted(key)}${meant === undefined ? "" : `: did you mean \`${meant}\`?`}`,
-    );
-  }
 }
 
 function oneOf(name: string, value: unknown, words: readonly string[]): void {

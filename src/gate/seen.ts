@@ -1,3 +1,4 @@
+import type { WatchedGuard } from "../dispatch/guard.js";
 import type { Ending } from "../dispatch/run.js";
 import type { Finding, OutcomeError, OutputRule, Reason } from "../outcome.js";
 import { inspectError, inspectOutput } from "../output/inspect.js";
@@ -19,30 +20,59 @@ export type Seen =
       readonly findings: readonly Finding[];
     };
 
+/** What is looked at beside the output itself. */
+interface Looking {
+  readonly rules: readonly OutputRule[];
+  readonly guards: readonly WatchedGuard[];
+}
+
 /** Looks at what came back, whichever way it did. */
 export function inspect(
   claimed: Claimed,
   end: Ending | { readonly kind: "timed_out" },
-  rules: readonly OutputRule[],
+  { rules, guards }: Looking,
 ): Seen {
+  const { maxOutputBytes } = claimed.constraints;
   switch (end.kind) {
     case "returned": {
-      const inspection = inspectOutput(end.value, rules);
+      const inspection = inspectOutput(end.value, rules, maxOutputBytes);
       const { findings } = inspection;
-      if (inspection.verdict === "clear") {
-        return { status: "SUCCEEDED", value: inspection.output.value, encoded: inspection.output.encoded, findings };
+      const message = wasAsked(claimed, guards) ? null : UNASKED;
+      if (inspection.verdict === "quarantine") {
+        return { status: "QUARANTINED", held: inspection.held, message: inspection.message, findings };
       }
-      return { status: "QUARANTINED", held: inspection.held, message: inspection.message, findings };
+      const { value, encoded } = inspection.output;
+      if (message !== null) return { status: "QUARANTINED", held: encoded, message, findings };
+      return { status: "SUCCEEDED", value, encoded, findings };
     }
     case "threw": {
       const { error, findings } = inspectError(end.error, rules);
-      return { status: "FAILED", error, findings };
+      const isTooLarge = maxOutputBytes !== undefined && bytesOf(JSON.stringify(error)) > maxOutputBytes;
+      return { status: "FAILED", error: isTooLarge ? TOO_LARGE : error, findings };
     }
     case "timed_out": {
       const message = `the run time of ${claimed.constraints.maxRuntimeSec} s is over`;
       return { status: "TIMED_OUT", error: { name: "TimeoutError", message }, findings: [] };
     }
   }
+}
+
+/** An error carries out as much as a result does. */
+const TOO_LARGE: OutcomeError = Object.freeze({
+  name: "Error",
+  message: "the error was withheld: it is larger than `max_output_bytes`",
+});
+
+const UNASKED = "the dispatcher states that it does all through its guard, and never asked it";
+
+/** A dispatcher that is held by its guard alone, and did not ask it once, did not do what it states. */
+function wasAsked({ enforcedBy }: Claimed, guards: readonly WatchedGuard[]): boolean {
+  const byGuard = Object.values(enforcedBy).some((names) => names?.length === 1 && names[0] === "guard");
+  return !byGuard || guards.some((guard) => guard.asked() > 0);
+}
+
+function bytesOf(text: string): number {
+  return Buffer.byteLength(text);
 }
 
 const COMPLETED: Reason = Object.freeze({ code: "completed", message: "the job ran" });

@@ -1,4 +1,5 @@
 import { commit } from "../digest.js";
+import type { WatchedGuard } from "../dispatch/guard.js";
 import type { Attempt, RunEnd } from "../dispatch/run.js";
 import {
   boundList,
@@ -22,6 +23,7 @@ export interface Ended {
   readonly end: RunEnd;
   readonly seen: Seen;
   readonly durationMs: number;
+  readonly guards: readonly WatchedGuard[];
 }
 
 /** Characters of a recorded output, beyond which only its commitment is kept and a replay answers without it. */
@@ -34,7 +36,7 @@ export interface Settlement {
 }
 
 /** Makes the record and the answer of a job that ended. Nothing is told before the record is durable. */
-export function prepareSettlement(core: Core, claimed: Claimed, { end, seen, durationMs }: Ended): Settlement {
+export function prepareSettlement(core: Core, claimed: Claimed, { end, seen, durationMs, guards }: Ended): Settlement {
   const { row } = claimed;
   const now = core.clock.wall();
   const reason = reasonOf(seen);
@@ -51,6 +53,7 @@ export function prepareSettlement(core: Core, claimed: Claimed, { end, seen, dur
     dispatched: true,
     duration_ms: Math.round(durationMs),
     findings: findingFacts(seen.findings),
+    ...guardFacts(claimed, guards),
     output: recorded?.commitment ?? null,
     quarantine_id: quarantineId ?? null,
     reason: reasonFacts(reason),
@@ -61,6 +64,8 @@ export function prepareSettlement(core: Core, claimed: Claimed, { end, seen, dur
     status: seen.status,
     reason,
     result: JSON.stringify(result),
+    // A function that was no longer waited for goes on, and so do its places in pools.
+    ended: end.kind !== "timed_out",
     vault: kept(recorded),
     event: sealEvent("job.settled", now, facts),
   };
@@ -98,8 +103,20 @@ function outcomeOf(
   }
 }
 
-/** Records that nobody knows how the job ended. What fails here is tried again later, as for any settle. */
-export async function settleUnknown(core: Core, claimed: Claimed): Promise<void> {
+/** What a run asked of its guards, where it was given any constraint that they are for. */
+function guardFacts({ enforcedBy }: Claimed, guards: readonly WatchedGuard[]): EventFacts {
+  const by = Object.entries(enforcedBy);
+  if (by.length === 0) return {};
+  const asked = guards.reduce((sum, guard) => sum + guard.asked(), 0);
+  const refused = guards.reduce((sum, guard) => sum + guard.refused(), 0);
+  return { enforced_by: Object.fromEntries(by.map(([key, names]) => [key, [...names]])), guard: { asked, refused } };
+}
+
+/**
+ * Records that nobody knows how the job ended. What fails here is tried again later, as for any settle. `ended` says whether
+ * the function has.
+ */
+export async function settleUnknown(core: Core, claimed: Claimed, ended: boolean): Promise<void> {
   const { row } = claimed;
   const now = core.clock.wall();
   const facts: EventFacts = { ...rowFacts(row), dispatched: true, reason: reasonFacts(UNSETTLED), status: "UNKNOWN" };
@@ -108,6 +125,7 @@ export async function settleUnknown(core: Core, claimed: Claimed): Promise<void>
     status: "UNKNOWN",
     reason: UNSETTLED,
     result: null,
+    ended,
     vault: [],
     event: sealEvent("job.settled", now, facts),
   };
@@ -126,14 +144,16 @@ export async function recordLate(core: Core, claimed: Claimed, seen: Seen, attem
     findings: findingFacts(seen.findings),
     output: recorded?.commitment ?? null,
   };
-  await core.store.settle({
+  const request: SettleRequest = {
     ...whose(core, row, now),
     status: null,
     reason: reasonOf(seen),
     result: null,
+    ended: true,
     vault: kept(recorded),
     event: sealEvent("job.late", now, facts),
-  });
+  };
+  await record(core, request);
 }
 
 interface Recorded {

@@ -1,5 +1,6 @@
+import { refuseUnknown } from "../refuse-unknown.js";
 import { checkOpen, type Desk } from "./desk.js";
-import { optionalText, refuseUnknown } from "./options.js";
+import { optionalText } from "./options.js";
 
 /** How the queue of requests stands. */
 export interface ApprovalStats {

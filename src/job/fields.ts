@@ -1,6 +1,7 @@
 import { canonicalize } from "../canonical.js";
 import { nearest } from "../nearest.js";
 import type { Json } from "../outcome.js";
+import { checkConstraints as checkLimits } from "./constraints.js";
 import { type CopyIssue, type CopyLimits, copyAsCanonical } from "./copy.js";
 import { deepFreeze } from "./freeze.js";
 
@@ -156,25 +157,8 @@ const checkResources: Check = (value) => {
   return { value: whole };
 };
 
-const checkConstraints: Check = (value) => {
-  if (!isShape(value)) return wrong("", "`constraints` must be an object");
-  const stray = unknownKey(value, "constraints", ["maxRuntimeSec", "maxRetries"]);
-  if (stray !== undefined) return stray;
-  const { maxRuntimeSec, maxRetries } = value;
-  if (
-    maxRuntimeSec !== undefined &&
-    !(typeof maxRuntimeSec === "number" && maxRuntimeSec > 0 && maxRuntimeSec <= 31_536_000)
-  ) {
-    return wrong("/maxRuntimeSec", "`maxRuntimeSec` must be a number of seconds over 0, at most 31536000");
-  }
-  if (
-    maxRetries !== undefined &&
-    !(Number.isInteger(maxRetries) && (maxRetries as number) >= 0 && (maxRetries as number) <= 1_000)
-  ) {
-    return wrong("/maxRetries", "`maxRetries` must be an integer from 0 to 1000");
-  }
-  return { value };
-};
+const checkConstraints: Check = (value) =>
+  checkLimits(value, (shape, where, known) => unknownKey(shape as Shape, where, known));
 
 interface Field {
   readonly check: Check;

@@ -22,6 +22,16 @@ export interface JobConstraints {
   readonly maxRuntimeSec?: number;
   /** Integer from 0 to 1,000. */
   readonly maxRetries?: number;
+  /** Bytes of the output's canonical JSON, an integer of 0 or more. */
+  readonly maxOutputBytes?: number;
+  /** Absolute paths, whole components, each list at most 256. `[]` in `read` or `write` allows nothing. */
+  readonly paths?: {
+    readonly read?: readonly string[];
+    readonly write?: readonly string[];
+    readonly deny?: readonly string[];
+  };
+  /** Hosts, `*.host`, addresses or CIDR ranges, each with an optional `:port`, at most 256 a list. */
+  readonly network?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
 }
 
 /** What the host asks to run. Only `topic` is required; any key not listed here is refused. */

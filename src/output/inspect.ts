@@ -30,13 +30,16 @@ export type Inspection =
     };
 
 /**
- * Looks at what a dispatch function returned, under these rules, and never throws.
+ * Looks at what a dispatch function returned, under these rules, and never throws. More than `maxBytes` is withheld.
  * Total: what cannot be copied, looked at or redacted whole is quarantined whole, and no code of the value runs.
  */
-export function inspectOutput(value: unknown, rules: readonly OutputRule[]): Inspection {
+export function inspectOutput(value: unknown, rules: readonly OutputRule[], maxBytes?: number): Inspection {
   const copied = copyPlain(value);
   if (!copied.ok) return { verdict: "quarantine", findings: [], message: describeRefusal(copied, rules), held: null };
   const held = encodeOutput(copied.value);
+  if (maxBytes !== undefined && sizeOf(copied.value, held) > maxBytes) {
+    return { verdict: "quarantine", findings: [], message: `the output is larger than ${maxBytes} bytes`, held };
+  }
   let scan: Scan | undefined;
   try {
     scan = openScan(rules);
@@ -52,6 +55,11 @@ export function inspectOutput(value: unknown, rules: readonly OutputRule[]): Ins
   } catch {
     return { verdict: "quarantine", findings: scan?.findings ?? [], message: describeFailure(scan), held };
   }
+}
+
+/** UTF-8 bytes of the recorded form; nothing is nothing. */
+function sizeOf(value: unknown, encoded: string): number {
+  return value === undefined ? 0 : Buffer.byteLength(encoded);
 }
 
 function clear(value: unknown, encoded: string, findings: readonly Finding[]): Inspection {

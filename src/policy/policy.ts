@@ -3,7 +3,7 @@ import { PolicyError, type PolicyIssue } from "../errors.js";
 import { deepFreeze } from "../job/freeze.js";
 import type { AdmittedJob, DecidableJob } from "../job/job.js";
 import { nearest } from "../nearest.js";
-import type { Decision, JsonObject } from "../outcome.js";
+import type { Constraints, Decision, JsonObject } from "../outcome.js";
 import { compile } from "./compile.js";
 import { createDecide } from "./decide.js";
 import type { PolicyDocument, QueueDocument } from "./document.js";
@@ -72,6 +72,7 @@ export interface CompileOptions {
 /** What the gate asks of a policy, also of one that another copy of this package compiled. */
 interface Internals {
   readonly documentText: string;
+  readonly constraintsOf: (ruleId: string) => Constraints;
   readonly decideAdmitted: (job: AdmittedJob, derivedTags: readonly string[], declaredTags: DeclaredTags) => Decision;
   readonly explainAdmitted: (
     job: AdmittedJob,
@@ -125,8 +126,13 @@ function createPolicy({ document, sourceHash, conditions }: Linked): Policy {
   };
   const decide = createDecide(engine);
   const asking = { fields: engine.fields, knows: engine.index.knows };
+  let byId: ReadonlyMap<string, Constraints> | null = null;
   const internals: Internals = {
     documentText: text,
+    constraintsOf: (ruleId) => {
+      byId ??= new Map(engine.rules.map(({ id, constraints }) => [id, constraints]));
+      return byId.get(ruleId) ?? {};
+    },
     decideAdmitted: (job, derivedTags, declaredTags) => decide(viewAdmitted(job, derivedTags, declaredTags)),
     explainAdmitted: (job, derivedTags, declaredTags) => {
       const view = viewAdmitted(job, derivedTags, declaredTags);
@@ -174,6 +180,11 @@ export function queueLimits(queue: QueueDocument | undefined): QueueLimits {
 /** The document of a policy as JSON text, in which it is kept: what a store holds. */
 export function documentText(policy: Policy): string {
   return internalsOf(policy)?.documentText ?? JSON.stringify(policy.document);
+}
+
+/** What one rule asks of a run. Empty where it asks nothing, and for an id that is none. */
+export function constraintsOf(policy: Policy, ruleId: string): Constraints {
+  return internalsOf(policy)?.constraintsOf(ruleId) ?? {};
 }
 
 /** True for a compiled policy, also one that another copy of this package made. */

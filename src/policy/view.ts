@@ -1,5 +1,5 @@
 import { writeField } from "../job/fields.js";
-import type { AdmittedJob } from "../job/job.js";
+import type { AdmittedJob, JobConstraints } from "../job/job.js";
 import type { Json } from "../outcome.js";
 import type { ConditionJob, Purse } from "./condition.js";
 
@@ -75,7 +75,7 @@ function makeConditionJob(view: View): ConditionJob | null {
   const { actor } = view;
   const rest = view.admitted ? (view.rest as Record<string, Json | undefined>) : readRest(view.rest);
   if (rest === null) return null;
-  const constraints = (rest.constraints ?? {}) as { readonly maxRuntimeSec?: number; readonly maxRetries?: number };
+  const constraints = (rest.constraints ?? {}) as JobConstraints;
   const resources = (rest.resources ?? {}) as Partial<ConditionJob["resources"]>;
   return {
     actor:
@@ -90,6 +90,9 @@ function makeConditionJob(view: View): ConditionJob | null {
     constraints: {
       ...(constraints.maxRuntimeSec === undefined ? {} : { max_runtime_sec: constraints.maxRuntimeSec }),
       ...(constraints.maxRetries === undefined ? {} : { max_retries: constraints.maxRetries }),
+      ...(constraints.maxOutputBytes === undefined ? {} : { max_output_bytes: constraints.maxOutputBytes }),
+      ...(constraints.paths === undefined ? {} : { paths: constraints.paths }),
+      ...(constraints.network === undefined ? {} : { network: constraints.network }),
     },
     labels: view.labels,
     payload: rest.payload ?? null,

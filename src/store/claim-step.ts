@@ -26,8 +26,12 @@ export interface ClaimView {
   readonly loggedAt: number;
   /** Where a request may have to be opened: how full the queue is. */
   readonly queue: QueueView | null;
-  /** For each limit of the request, the time of its `limit`-th latest place, or null. */
-  readonly places: readonly (number | null)[];
+  /** For each limit of the request, the time of its latest place and of its `limit`-th latest, or null. */
+  readonly places: readonly { readonly latest: number | null; readonly nth: number | null }[];
+  /** Whole milliseconds that the step waited for its turn. */
+  readonly waitedMs: number;
+  /** For each pool of the request, how many live owners hold a place in it. */
+  readonly held: readonly number[];
 }
 
 /** Whether a store must load the queue for a claim: a request may have to be opened, and there is none to join. */

@@ -1,5 +1,6 @@
 import { APPROVALS } from "./contract/approvals.js";
 import { CLAIMS } from "./contract/claims.js";
+import { PLACES } from "./contract/places.js";
 import { QUEUE_AND_WAITING } from "./contract/queue.js";
 import type { Store } from "./port.js";
 
@@ -16,7 +17,7 @@ export interface StoreContractCase {
  * Runs in any test runner: `for (const { name, run } of storeContract(open)) test(name, run)`.
  */
 export function storeContract(open: () => Store | Promise<Store>): readonly StoreContractCase[] {
-  return [...CLAIMS, ...APPROVALS, ...QUEUE_AND_WAITING].map(([name, check]) => ({
+  return [...CLAIMS, ...PLACES, ...APPROVALS, ...QUEUE_AND_WAITING].map(([name, check]) => ({
     name,
     run: async () => {
       const store = await open();

@@ -30,6 +30,8 @@ export interface ChangeView {
   readonly waiting: readonly JobRow[];
   /** `expire`: open requests that have lapsed. */
   readonly lapsed: readonly ApprovalRow[];
+  /** `spend`: whether the permit was spent before. */
+  readonly isSpent: boolean;
 }
 
 type Of<Kind extends Change["kind"]> = Extract<Change, { readonly kind: Kind }>;
@@ -64,6 +66,11 @@ export function judgeChange(change: Change, view: ChangeView): Judgement<ChangeA
       return cancel(change, view);
     case "lift":
       return lift(change, view);
+    case "spend": {
+      // Past its end an id may have been forgotten, so it is not known to be unused.
+      if (view.isSpent || change.expiresAt <= now) return { answer: { status: "spent" }, writes: [] };
+      return done(active, [{ to: "permits", id: change.permitId, expiresAt: change.expiresAt, now }]);
+    }
   }
 }
 

@@ -72,13 +72,32 @@ function reused(request: ClaimRequest): Judgement<ClaimAnswer> {
 /** Takes all that the job needs, or nothing: the approval stays unused when a limit has no room. */
 function take(claim: Claim, approval: ApprovalRow | null): Judgement<ClaimAnswer> {
   const { request, view } = claim;
-  const waits = request.limits.map((limit, index) => roomIn(limit.windowMs, view.places[index] ?? null, request.now));
-  const retryAfterMs = Math.max(0, ...waits);
-  if (retryAfterMs > 0) return throttle(claim, waits.indexOf(retryAfterMs), retryAfterMs, approval);
+  const now = request.tick + (request.ticks ? view.waitedMs : 0);
+  // No place is taken earlier than one that is taken already: whoever comes with a clock that is behind waits longer.
+  const at = Math.max(now, ...view.places.map(({ latest }) => latest ?? 0));
+  const waits = request.limits.map(({ windowMs }, index) => roomIn(windowMs, view.places[index]?.nth ?? null, at));
+  const longest = Math.max(0, ...waits);
+  if (longest > 0) {
+    const limit = request.limits[waits.indexOf(longest)];
+    // Where time goes on it is `at` by when the answer is heard; where it stands still it is as it was asked.
+    const retryAfterMs = Math.ceil(request.ticks ? longest : longest + at - now);
+    return throttle(claim, { code: "rate_limited", retryAfterMs, ...saidBy(limit) }, approval);
+  }
+  const full = request.pools.findIndex(({ maxConcurrent }, index) => (view.held[index] ?? 0) >= maxConcurrent);
+  if (full >= 0) {
+    const pool = request.pools[full];
+    // When a place comes free nobody can know; in a pool without places none ever does.
+    const again = pool?.maxConcurrent === 0 ? null : POOL_RETRY_MS;
+    return throttle(claim, { code: "concurrency_limited", retryAfterMs: again, ...saidBy(pool) }, approval);
+  }
   if (request.intent === "evaluate") return ready(claim, approval);
 
   for (const { bucket, windowMs } of request.limits) {
-    claim.writes.push({ to: "limits", bucket, at: request.now, keepAfter: request.now - windowMs });
+    claim.writes.push({ to: "limits", bucket, at, keepAfter: at - windowMs });
+  }
+  const { id: jobId, tenantId } = claim.row;
+  for (const { ruleId: pool } of request.pools) {
+    claim.writes.push({ to: "slots", pool, tenantId, jobId, owner: request.owner });
   }
   const reason: Reason = { code: "job_running", message: "the job is running" };
   const constraints = approval === null ? null : shownAndHere(approval, request);
@@ -89,7 +108,7 @@ function take(claim: Claim, approval: ApprovalRow | null): Judgement<ClaimAnswer
     constraints: constraints === null ? request.constraints : JSON.stringify(constraints),
     approvalId: approval?.id ?? claim.row.approvalId,
   });
-  append(claim, dispatchingEvent(claim, approval, constraints));
+  append(claim, dispatchingEvent(claim, approval, { constraints, windowAt: request.limits.length > 0 ? at : null }));
   const used = approval === null ? null : consume(claim, approval);
   return { answer: { status: "claimed", job: row, approval: used }, writes: claim.writes };
 }
@@ -100,12 +119,22 @@ function shownAndHere(approval: ApprovalRow, { constraints }: ClaimRequest): Con
   return meet(shown, JSON.parse(constraints) as Constraints);
 }
 
-function dispatchingEvent(claim: Claim, approval: ApprovalRow | null, constraints: Constraints | null): SealedEvent {
+/** What is known of a claim only once it is judged. */
+interface Judged {
+  /** The limits that an approval narrowed. */
+  readonly constraints: Constraints | null;
+  /** The time of the places that were taken in rate limits. */
+  readonly windowAt: number | null;
+}
+
+function dispatchingEvent(claim: Claim, approval: ApprovalRow | null, { constraints, windowAt }: Judged): SealedEvent {
   const { request, now } = claim;
-  if (request.dispatching !== null && approval === null && claim.before === null) return request.dispatching;
+  const known = approval === null && claim.before === null && windowAt === null;
+  if (request.dispatching !== null && known) return request.dispatching;
   const approved = approval === null ? {} : { approval_id: approval.id };
   const bound = constraints === null ? {} : { constraints: constraintFacts(constraints) };
-  return sealEvent("job.dispatching", now, { ...claim.facts, ...bound, ...approved });
+  const taken = windowAt === null ? {} : { window_at: windowAt };
+  return sealEvent("job.dispatching", now, { ...claim.facts, ...bound, ...approved, ...taken });
 }
 
 /** An approval is used once: with the claim, whatever else waited for it ends. */
@@ -121,18 +150,26 @@ function consume(claim: Claim, approval: ApprovalRow): ApprovalRow {
   return used;
 }
 
-function throttle(
-  claim: Claim,
-  index: number,
-  retryAfterMs: number,
-  approval: ApprovalRow | null,
-): Judgement<ClaimAnswer> {
-  const limit = claim.request.limits[index];
-  const reason: Reason = {
-    code: "rate_limited",
-    message: limit?.reason ?? "",
-    ...(limit === undefined ? {} : { ruleId: limit.ruleId }),
-  };
+/** After how many milliseconds it is worth to look again whether a pool has room. */
+const POOL_RETRY_MS = 1_000;
+
+/** Why there is no room, and when to look again. */
+interface NoRoom {
+  readonly code: "rate_limited" | "concurrency_limited";
+  readonly retryAfterMs: number | null;
+  readonly message: string;
+  readonly ruleId: string;
+}
+
+function saidBy(obligation: { readonly reason: string; readonly ruleId: string } | undefined): {
+  readonly message: string;
+  readonly ruleId: string;
+} {
+  return { message: obligation?.reason ?? "", ruleId: obligation?.ruleId ?? "" };
+}
+
+function throttle(claim: Claim, noRoom: NoRoom, approval: ApprovalRow | null): Judgement<ClaimAnswer> {
+  const { retryAfterMs, ...reason } = noRoom;
   const result = JSON.stringify({ retryAfterMs });
   // A job that holds an approval keeps it unused, and waits for room with it; one that was let go waits on as it did.
   const held = approval === null ? null : attach(claim, approval);

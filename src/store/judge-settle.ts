@@ -7,12 +7,14 @@ import type { JobHold, Judgement, Write } from "./rows.js";
  */
 export function judgeSettle(request: SettleRequest, job: JobHold | null): Judgement<SettleAnswer> {
   if (job === null || job.owner !== request.owner) return { answer: { status: "not_claimed" }, writes: [] };
+  const { tenantId, jobId, status } = request;
   const writes: Write[] = [];
-  if (request.status !== null) {
+  if (status !== null) {
     if (job.status !== "RUNNING" && job.status !== "UNKNOWN") return { answer: { status: "not_claimed" }, writes: [] };
-    const { tenantId, jobId: id, status, reason, result, now: updatedAt } = request;
-    writes.push({ to: "ended", tenantId, id, status, reason, result, updatedAt });
+    const { reason, result, now: updatedAt } = request;
+    writes.push({ to: "ended", tenantId, id: jobId, status, reason, result, updatedAt });
   }
+  if (request.ended && job.pooled) writes.push({ to: "slots_free", tenantId, jobId });
   for (const row of request.vault) writes.push({ to: "vault", row });
   writes.push({ to: "events", event: request.event });
   return { answer: { status: "settled" }, writes };

@@ -26,6 +26,7 @@ import {
 import {
   type ActivePolicy,
   type ApprovalRow,
+  type JobHold,
   type JobRow,
   type Judgement,
   type OwnerRow,
@@ -47,6 +48,8 @@ export function createMemoryStore(): Store {
   const approvals = new Map<string, ApprovalRow>();
   const votes: VoteRow[] = [];
   const places = new Map<string, number[]>();
+  const slots = new Map<string, Extract<Write, { readonly to: "slots" }>>();
+  const permits = new Map<string, number>();
   const vault = new Map<string, Map<VaultKind, string>>();
   const events: LoggedEvent[] = [];
   /** The highest time that any event carries. */
@@ -68,10 +71,17 @@ export function createMemoryStore(): Store {
     return equal.find(isOpen) ?? (counts ? latest : null);
   };
 
-  const nthLatest = (bucket: string, since: number, n: number): number | null => {
-    const young = (places.get(bucket) ?? []).filter((at) => at > since).sort((a, b) => b - a);
-    return young[n - 1] ?? null;
+  const heldIn = (pool: string, now: number): number =>
+    [...slots.values()].filter((slot) => slot.pool === pool && (owners.get(slot.owner)?.leaseUntil ?? 0) > now).length;
+
+  const holdOf = (tenantId: string, jobId: string): JobHold | null => {
+    const job = jobAt(tenantId, jobId);
+    const pooled = [...slots.values()].some((slot) => slot.tenantId === tenantId && slot.jobId === jobId);
+    return job === null ? null : { owner: job.owner, status: job.status, pooled };
   };
+
+  const nthLatest = (bucket: string, n: number): number | null =>
+    [...(places.get(bucket) ?? [])].sort((a, b) => b - a)[n - 1] ?? null;
 
   const apply = (write: Write): void => {
     switch (write.to) {
@@ -109,6 +119,19 @@ export function createMemoryStore(): Store {
         return;
       case "owners_gone":
         owners.delete(write.id);
+        for (const [key, { owner }] of slots) if (owner === write.id) slots.delete(key);
+        return;
+      case "slots":
+        slots.set(JSON.stringify([write.pool, write.tenantId, write.jobId]), write);
+        return;
+      case "slots_free":
+        for (const [key, { tenantId, jobId }] of slots) {
+          if (tenantId === write.tenantId && jobId === write.jobId) slots.delete(key);
+        }
+        return;
+      case "permits":
+        for (const [id, expiresAt] of permits) if (expiresAt < write.now) permits.delete(id);
+        permits.set(write.id, write.expiresAt);
         return;
       case "limits": {
         const young = (places.get(write.bucket) ?? []).filter((at) => at > write.keepAfter);
@@ -202,6 +225,7 @@ export function createMemoryStore(): Store {
       approval: names ? approvalAt(change.approvalId) : null,
       job: change.kind === "cancel" ? jobAt(change.tenantId, change.jobId) : null,
       waiting: change.kind === "cancel" ? waitingFor(change.approvalId).slice(0, 2) : [],
+      isSpent: change.kind === "spend" && permits.has(change.permitId),
       lapsed: change.kind === "expire" ? lapsedBy(Math.max(change.now, highest)).slice(0, change.limit) : [],
     };
   };
@@ -252,11 +276,16 @@ export function createMemoryStore(): Store {
           votes: isOpen(approval) ? votesOf(approval.id) : [],
           loggedAt: seen,
           queue: looksAtQueue(request, { approval, job, loggedAt: seen }) ? queueOf(request) : null,
-          places: request.limits.map(({ bucket, limit, windowMs }) => nthLatest(bucket, request.now - windowMs, limit)),
+          places: request.limits.map(({ bucket, limit }) => ({
+            latest: nthLatest(bucket, 1),
+            nth: nthLatest(bucket, limit),
+          })),
+          waitedMs: 0,
+          held: request.pools.map(({ ruleId }) => heldIn(ruleId, request.now)),
         });
       }),
 
-    settle: (request) => transact(() => judgeSettle(request, jobAt(request.tenantId, request.jobId))),
+    settle: (request) => transact(() => judgeSettle(request, holdOf(request.tenantId, request.jobId))),
 
     vote: (request) =>
       transact(() =>

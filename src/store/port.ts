@@ -129,8 +129,21 @@ export interface ClaimedLimit {
   readonly windowMs: number;
 }
 
+/** A pool of which this job takes a place for as long as its function runs. */
+export interface ClaimedPool {
+  readonly ruleId: string;
+  /** What to say when it has no room. */
+  readonly reason: string;
+  /** An integer of 0 or more. */
+  readonly maxConcurrent: number;
+}
+
 export interface ClaimRequest {
   readonly now: number;
+  /** The time that windows are told by, in milliseconds: it never goes back, stands still or jumps while a process lives. */
+  readonly tick: number;
+  /** Whether that time goes on while the step waits for its turn. Not where a test holds it still. */
+  readonly ticks: boolean;
   /** Milliseconds the step may wait for its turn. */
   readonly waitMs: number;
   readonly owner: string;
@@ -148,6 +161,7 @@ export interface ClaimRequest {
   readonly derivedTags: readonly string[] | null;
   readonly verdict: Verdict;
   readonly limits: readonly ClaimedLimit[];
+  readonly pools: readonly ClaimedPool[];
   /** JSON text of the decision. */
   readonly decision: string | null;
   /** JSON text of the limits that the run will be held to. */
@@ -165,7 +179,8 @@ export type ClaimAnswer =
   | {
       readonly status: "throttled";
       readonly job: JobRow;
-      readonly retryAfterMs: number;
+      /** Null: waiting does not help. */
+      readonly retryAfterMs: number | null;
       readonly approval: ApprovalRow | null;
     }
   | { readonly status: "refused"; readonly job: JobRow; readonly approval: ApprovalRow | null }
@@ -192,6 +207,8 @@ export interface SettleRequest {
   readonly status: OutcomeStatus | null;
   readonly reason: Reason;
   readonly result: string | null;
+  /** True once the function has really ended: then its places in pools are free again. */
+  readonly ended: boolean;
   readonly vault: readonly VaultRow[];
   readonly event: SealedEvent;
 }
@@ -287,6 +304,8 @@ export type Change = { readonly now: number; readonly waitMs: number } & (
       readonly by: { readonly id: string; readonly key: string };
       readonly note: Note | null;
     }
+  /** Spends a permit: `spent` when it was spent before and is remembered, which it MUST be until `expiresAt`. */
+  | { readonly kind: "spend"; readonly permitId: string; readonly expiresAt: number }
   /** Lets a rejection stand no longer. */
   | {
       readonly kind: "lift";
@@ -304,6 +323,8 @@ export type ChangeAnswer =
       readonly approval?: ApprovalRow;
     }
   | { readonly status: "policy_changed" }
+  /** The permit was spent before. */
+  | { readonly status: "spent" }
   | { readonly status: VoteRefusal; readonly approval: ApprovalRow | null };
 
 export interface WatchRequest {

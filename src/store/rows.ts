@@ -44,7 +44,10 @@ export interface JobRow {
 export type JobEnd = Pick<JobRow, "status" | "reason" | "result">;
 
 /** Who holds the claim of a job, and how it stands. */
-export type JobHold = Pick<JobRow, "owner" | "status">;
+export type JobHold = Pick<JobRow, "owner" | "status"> & {
+  /** Whether it holds a place in a pool. */
+  readonly pooled: boolean;
+};
 
 /** What an approver's identity rests on. */
 export type VoteAssurance = Assurance | "none";
@@ -162,7 +165,20 @@ export type Write =
   | { readonly to: "vault"; readonly row: VaultRow }
   | { readonly to: "policies"; readonly row: ActivePolicy; readonly at: number }
   | { readonly to: "owners"; readonly row: OwnerRow }
+  /** Takes an owner away, and with it every place in a pool that it holds. */
   | { readonly to: "owners_gone"; readonly id: string }
+  /** A place in a pool, held until the function has ended or its owner is dead. */
+  | {
+      readonly to: "slots";
+      readonly pool: string;
+      readonly tenantId: string;
+      readonly jobId: string;
+      readonly owner: string;
+    }
+  /** Gives back every place in a pool that a job holds. */
+  | { readonly to: "slots_free"; readonly tenantId: string; readonly jobId: string }
+  /** A permit that was spent; those that expired before `now` are forgotten. */
+  | { readonly to: "permits"; readonly id: string; readonly expiresAt: number; readonly now: number }
   /** A place taken in a rate limit's log; entries older than `keepAfter` are of no more use. */
   | { readonly to: "limits"; readonly bucket: string; readonly at: number; readonly keepAfter: number }
   /** Ends every job still waiting for this approval, but the one named. */

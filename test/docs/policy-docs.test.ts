@@ -295,7 +295,7 @@ describe("docs/policy.md as a reference", () => {
     expect(snapshot).toBe(compilePolicy({ yaml: `version: v1\n${rule}` }).snapshot);
   });
 
-  test("what it says this version does not enforce is refused, or stays open", async () => {
+  test("what it says the gate does not enforce itself is refused where nobody does", async () => {
     const { queue } = compilePolicy({
       yaml: "version: v1\nrules: [{ id: a, match: { topics: [a] }, decision: deny }]\n",
     });
@@ -303,8 +303,8 @@ describe("docs/policy.md as a reference", () => {
     const bounds = [`${limit} in ${windowSec}`, queue.maxPending, queue.maxPendingPerActor].map(String);
     const told = rowsOf(DOCS, "| key of `queue`").map((row) => (row.at(-1) ?? "").replaceAll(",", ""));
     expect(told.sort()).toEqual(bounds.sort());
-    const enforced = DOCS.match(/\*\*This version enforces (.*?)\.\*\*/)?.[1] ?? "";
-    expect(codesIn(enforced)).toEqual(["max_runtime_sec", "max_retries"]);
+    const enforced = DOCS.match(/\*\*The gate itself enforces (.*?)\.\*\*/s)?.[1] ?? "";
+    expect(codesIn(enforced)).toEqual(["max_runtime_sec", "max_retries", "max_output_bytes", "max_concurrent"]);
     const values = new Map<string, object | number>([
       ["paths", { read: [] }],
       ["network", { allow: [] }],
@@ -313,7 +313,11 @@ describe("docs/policy.md as a reference", () => {
       const constraints = { [bare(key)]: values.get(bare(key)) ?? 1 };
       const rules = [{ id: "a", match: { topics: ["a"] }, decision: "allow_with_constraints", constraints }];
       const decision = compilePolicy({ document: { version: "v1", rules } }).decide({ topic: "a" });
-      expect([key, constrain(decision, {}, 900).ok]).toEqual([key, codesIn(enforced).includes(bare(key))]);
+      const asked = { decision, own: {}, maxRuntimeSec: 900 };
+      const byItself = codesIn(enforced).includes(bare(key));
+      expect([key, constrain({ ...asked, enforcers: [] }).ok]).toEqual([key, byItself]);
+      const guard = { name: "guard", enforces: ["paths", "network"] } as const;
+      expect(constrain({ ...asked, enforcers: [guard] }).ok).toBe(true);
     }
     const voter = { kind: "human", roles: [], assurance: "host", view: null } as const;
     const requirement = { ruleId: "a", quorum: 1, kinds: ["human"], allowSelf: false, confirmView: false } as const;

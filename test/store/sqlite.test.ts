@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { StoreError } from "../../src/errors.js";
 import { type Connection, isSafeVersion, loadDriver } from "../../src/store/sqlite/driver.js";
+import { MIGRATIONS } from "../../src/store/sqlite/migrations.js";
 import { openConnection } from "../../src/store/sqlite/open.js";
 import { openSqliteStore } from "../../src/store/sqlite/store.js";
 
@@ -89,7 +90,9 @@ describe("a path that cannot hold a gate's database", () => {
     const before = digestOf(path);
     const error = await errorOf(path);
     expect(error.code).toBe("store_newer");
-    expect(error.message).toBe(`the database has schema 99, and this version of dispatch-gate knows 2: \`${path}\``);
+    expect(error.message).toBe(
+      `the database has schema 99, and this version of dispatch-gate knows ${MIGRATIONS.length}: \`${path}\``,
+    );
     expect(digestOf(path)).toBe(before);
   });
 

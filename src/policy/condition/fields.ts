@@ -5,7 +5,17 @@ export interface ConditionJob {
   /** Null where nobody is named. */
   readonly actor: { readonly id: string; readonly type: string; readonly on_behalf_of?: string } | null;
   readonly capability: string | null;
-  readonly constraints: { readonly max_runtime_sec?: number; readonly max_retries?: number };
+  readonly constraints: {
+    readonly max_runtime_sec?: number;
+    readonly max_retries?: number;
+    readonly max_output_bytes?: number;
+    readonly paths?: {
+      readonly read?: readonly string[];
+      readonly write?: readonly string[];
+      readonly deny?: readonly string[];
+    };
+    readonly network?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
+  };
   readonly labels: Readonly<Record<string, string>>;
   readonly payload: Json;
   readonly requires: readonly string[];
@@ -30,6 +40,9 @@ export interface Field {
 
 const field = (kind: Kind, element: Kind = "dyn", fields: Field["fields"] = null): Field => ({ kind, element, fields });
 
+const lists = (...names: readonly string[]): Field =>
+  field("map", "list", new Map(names.map((name) => [name, field("list", "string")] as const)));
+
 /** What a condition sees: exactly the fields that the job's hash covers, and the union of its tags. */
 export const FIELDS: ReadonlyMap<string, Field> = new Map([
   // Null where nobody is named, hence not known to be a map.
@@ -40,7 +53,15 @@ export const FIELDS: ReadonlyMap<string, Field> = new Map([
   ["capability", field("dyn")],
   [
     "constraints",
-    field("map", "double", new Map(["max_runtime_sec", "max_retries"].map((name) => [name, field("double")] as const))),
+    field(
+      "map",
+      "dyn",
+      new Map<string, Field>([
+        ...["max_runtime_sec", "max_retries", "max_output_bytes"].map((name) => [name, field("double")] as const),
+        ["paths", lists("read", "write", "deny")],
+        ["network", lists("allow", "deny")],
+      ]),
+    ),
   ],
   ["labels", field("map", "string")],
   ["payload", field("dyn")],

@@ -51,6 +51,8 @@ export function claimOf(changes: ClaimChanges = {}): ClaimRequest {
   const verdict = rest.verdict ?? { kind: "permit" };
   return {
     now,
+    tick: now,
+    ticks: false,
     waitMs: 5_000,
     owner: OWNER,
     epoch: 1,
@@ -75,6 +77,7 @@ export function claimOf(changes: ClaimChanges = {}): ClaimRequest {
     approvalKey: `${hash} acme default`,
     verdict,
     limits: [],
+    pools: [],
     decision: '{"type":"ALLOW"}',
     constraints: '{"maxRuntimeSec":5}',
     facts,
@@ -140,6 +143,7 @@ export function settleOf(id = "job-1", changes: Partial<SettleRequest> = {}): Se
     status: "SUCCEEDED",
     reason: DONE,
     result: "{}",
+    ended: true,
     vault,
     event,
     ...changes,

@@ -176,4 +176,23 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE vault SET kind = 'note:' || substr(kind, length('numbered:') + 1) WHERE kind LIKE 'numbered:%';
   DROP TABLE votes_before;
   `,
+  `
+  -- Places in the pools of \`max_concurrent\`, each held until its function has ended or its owner is dead.
+  CREATE TABLE slots (
+    pool       TEXT NOT NULL,
+    job_id     TEXT NOT NULL,
+    tenant_id  TEXT NOT NULL,
+    owner      TEXT NOT NULL,
+    PRIMARY KEY (pool, job_id, tenant_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX slots_by_job ON slots (job_id, tenant_id);
+  CREATE INDEX slots_by_owner ON slots (owner);
+
+  -- Permits that were used, remembered for as long as they could be used again.
+  CREATE TABLE permits (
+    id          TEXT PRIMARY KEY,
+    expires_at  INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX permits_by_expiry ON permits (expires_at);
+  `,
 ];

@@ -50,7 +50,7 @@ export function jobOf(row: Row): JobRow {
 }
 
 export function holdOf(row: Row): JobHold {
-  return { owner: row.owner as string | null, status: row.status as OutcomeStatus };
+  return { owner: row.owner as string | null, status: row.status as OutcomeStatus, pooled: row.pooled === 1 };
 }
 
 export function approvalOf(row: Row): ApprovalRow {

@@ -108,6 +108,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       job: kind === "cancel" ? tables.job(change.tenantId, change.jobId) : null,
       waiting: kind === "cancel" ? tables.waiting(change.approvalId, 2) : [],
       lapsed: kind === "expire" ? tables.lapsed(Math.max(change.now, loggedAt), change.limit) : [],
+      isSpent: kind === "spend" && tables.isSpent(change.permitId),
     };
   };
 
@@ -121,8 +122,9 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     kind: "sqlite",
     commits: commits.count,
 
-    claim: (request) =>
-      transact(() => {
+    claim: (request) => {
+      const came = performance.now();
+      return transact(() => {
         const { tenantId, id } = request.job;
         const { active, known, asked, released } = tables.probe(request.job, request.approvalKey);
         const { named } = request.job;
@@ -144,12 +146,16 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
           votes: isOpen(approval) ? tables.votes(approval.id) : [],
           loggedAt,
           queue: looksAtQueue(request, { approval, job, loggedAt }) ? queueOf(request, loggedAt) : null,
-          places: request.limits.map(({ bucket, limit, windowMs }) =>
-            tables.nthLatest(bucket, request.now - windowMs, limit),
-          ),
+          places: request.limits.map(({ bucket, limit }) => ({
+            latest: tables.nthLatest(bucket, 1),
+            nth: tables.nthLatest(bucket, limit),
+          })),
+          waitedMs: Math.floor(performance.now() - came),
+          held: request.pools.map(({ ruleId }) => tables.held(ruleId, request.now)),
         };
         return judgeClaim(request, view);
-      }, request.waitMs),
+      }, request.waitMs);
+    },
 
     settle: (request) =>
       transact(() => judgeSettle(request, tables.hold(request.tenantId, request.jobId)), request.waitMs),

@@ -72,8 +72,11 @@ export interface Tables {
   readonly votes: (approvalId: string) => readonly VoteRow[];
   readonly vault: (tenantId: string, jobId: string) => ReadonlyMap<VaultKind, string>;
   readonly output: (tenantId: string, jobId: string) => string | null;
-  /** The time of the `n`-th latest place in a bucket after `since`, or null. */
-  readonly nthLatest: (bucket: string, since: number, n: number) => number | null;
+  /** Places in a pool whose owners are alive. */
+  readonly held: (pool: string, now: number) => number;
+  readonly isSpent: (permitId: string) => boolean;
+  /** The time of the `n`-th latest place in a bucket, or null. */
+  readonly nthLatest: (bucket: string, n: number) => number | null;
   readonly eventsAfter: (seq: number, limit: number) => readonly LoggedEvent[];
   readonly timelineAfter: (traceId: string, seq: number, limit: number) => readonly LoggedEvent[];
   /** Applies one write. The next event's number is taken from the log itself. */
@@ -111,7 +114,10 @@ export function prepareTables(connection: Connection): Tables {
   const head = sql("SELECT seq, at FROM events ORDER BY seq DESC LIMIT 1");
   const owners = sql("SELECT id, pid, realm, started, lease_until FROM owners");
   const job = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ? AND tenant_id = ?`);
-  const hold = sql("SELECT owner, status FROM jobs WHERE id = ? AND tenant_id = ?");
+  const hold = sql(
+    `SELECT owner, status, EXISTS (SELECT 1 FROM slots WHERE job_id = jobs.id AND tenant_id = jobs.tenant_id) AS pooled
+     FROM jobs WHERE id = ? AND tenant_id = ?`,
+  );
   const jobsOfId = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`);
   const runningJobs = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE status = 'RUNNING'`);
   const jobsAfter = sql(
@@ -195,7 +201,11 @@ export function prepareTables(connection: Connection): Tables {
   const votes = sql(`SELECT ${VOTE_COLUMNS} FROM votes WHERE approval_id = ? ORDER BY number`);
   const vault = sql("SELECT kind, value FROM vault WHERE job_id = ? AND tenant_id = ?");
   const output = sql("SELECT value FROM vault WHERE job_id = ? AND tenant_id = ? AND kind = 'output'");
-  const nthLatest = sql("SELECT at FROM limits WHERE bucket = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?");
+  const held = sql(
+    "SELECT count(*) AS n FROM slots JOIN owners ON owners.id = slots.owner WHERE pool = ? AND lease_until > ?",
+  );
+  const spent = sql("SELECT 1 FROM permits WHERE id = ?");
+  const nthLatest = sql("SELECT at FROM limits WHERE bucket = ? ORDER BY at DESC LIMIT 1 OFFSET ?");
   const eventsAfter = sql(`SELECT ${EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
   const timelineAfter = sql(
     `WITH RECURSIVE joined (id) AS (
@@ -237,6 +247,11 @@ export function prepareTables(connection: Connection): Tables {
      ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until`,
   );
   const dropOwner = sql("DELETE FROM owners WHERE id = ?");
+  const takeSlot = sql("INSERT INTO slots (pool, job_id, tenant_id, owner) VALUES (?, ?, ?, ?)");
+  const freeSlots = sql("DELETE FROM slots WHERE job_id = ? AND tenant_id = ?");
+  const freeSlotsOf = sql("DELETE FROM slots WHERE owner = ?");
+  const putPermit = sql("INSERT INTO permits (id, expires_at) VALUES (?, ?)");
+  const dropPermits = sql("DELETE FROM permits WHERE expires_at < ?");
   const takePlace = sql("INSERT INTO limits (bucket, at) VALUES (?, ?)");
   const dropPlaces = sql("DELETE FROM limits WHERE bucket = ? AND at <= ?");
   const endWaiting = sql(
@@ -351,6 +366,20 @@ export function prepareTables(connection: Connection): Tables {
       }
       case "owners_gone": {
         dropOwner.run(write.id);
+        freeSlotsOf.run(write.id);
+        return;
+      }
+      case "slots": {
+        takeSlot.run(write.pool, write.jobId, write.tenantId, write.owner);
+        return;
+      }
+      case "slots_free": {
+        freeSlots.run(write.jobId, write.tenantId);
+        return;
+      }
+      case "permits": {
+        dropPermits.run(write.now);
+        putPermit.run(write.id, write.expiresAt);
         return;
       }
       case "limits": {
@@ -427,7 +456,9 @@ export function prepareTables(connection: Connection): Tables {
     vault: (tenantId, jobId) =>
       new Map(vault.all(jobId, tenantId).map((row) => [row.kind as VaultKind, row.value as string])),
     output: (tenantId, jobId) => (output.get(jobId, tenantId)?.value as string | undefined) ?? null,
-    nthLatest: (bucket, since, n) => (nthLatest.get(bucket, since, n - 1)?.at as number | undefined) ?? null,
+    held: (pool, now) => Number(held.get(pool, now)?.n ?? 0),
+    isSpent: (permitId) => spent.get(permitId) !== undefined,
+    nthLatest: (bucket, n) => (nthLatest.get(bucket, n - 1)?.at as number | undefined) ?? null,
     eventsAfter: (seq, limit) => eventsAfter.all(seq, limit).map(eventOf),
     timelineAfter: (traceId, seq, limit) => timelineAfter.all({ trace: traceId, after: seq, limit }).map(eventOf),
     apply,

@@ -1,0 +1,129 @@
+import { deepStrictEqual, equal } from "node:assert/strict";
+import type { ClaimAnswer, ClaimedPool, Store } from "../port.js";
+import { activate, type Check, type ClaimChanges, claimed, claimOf, limited, owner, settleOf, T0 } from "./requests.js";
+
+const pooled = (maxConcurrent: number): readonly ClaimedPool[] => [
+  { ruleId: "few", reason: "few at once", maxConcurrent },
+];
+
+async function opened(store: Store, ...owners: readonly ReturnType<typeof owner>[]): Promise<void> {
+  await activate(store);
+  for (const row of owners) await store.change({ kind: "open", now: T0, waitMs: 5_000, owner: row, facts: {} });
+}
+
+const asked = (store: Store, id: string, changes: ClaimChanges): Promise<ClaimAnswer> =>
+  store.claim(claimOf({ id, ...changes }));
+
+function refusedBy(answer: ClaimAnswer): unknown {
+  return answer.status === "throttled" ? [answer.job.reason.code, answer.retryAfterMs] : answer.status;
+}
+
+const FULL = ["concurrency_limited", 1_000];
+
+/** Pools, windows whose time is not told in order, and permits. */
+export const PLACES: readonly Check[] = [
+  [
+    "a pool has as many places as it says, and one comes free with the settle that says the function ended",
+    async (store) => {
+      await opened(store, owner("owner-1"));
+      const pools = pooled(2);
+      claimed(await asked(store, "j-1", { pools }));
+      claimed(await asked(store, "j-2", { pools }));
+      deepStrictEqual(refusedBy(await asked(store, "j-3", { pools })), FULL);
+      equal((await store.settle(settleOf("j-1", { status: "TIMED_OUT", ended: false }))).status, "settled");
+      deepStrictEqual(refusedBy(await asked(store, "j-3", { pools })), FULL);
+      equal((await store.settle(settleOf("j-1", { status: null, vault: [] }))).status, "settled");
+      claimed(await asked(store, "j-3", { pools }));
+      deepStrictEqual(refusedBy(await asked(store, "j-4", { pools })), FULL);
+    },
+  ],
+  [
+    "a pool without places lets nobody in and names no time to come back; another pool is not full for it",
+    async (store) => {
+      await opened(store, owner("owner-1"));
+      deepStrictEqual(refusedBy(await asked(store, "j-1", { pools: pooled(0) })), ["concurrency_limited", null]);
+      const other = { ruleId: "other", reason: "other", maxConcurrent: 1 };
+      deepStrictEqual(refusedBy(await asked(store, "j-1", { pools: [other, ...pooled(0)] })), [
+        "concurrency_limited",
+        null,
+      ]);
+      claimed(await asked(store, "j-2", { pools: [other] }));
+    },
+  ],
+  [
+    "the places of an owner that is gone, or whose lease ran out, are free; those of a live owner are not",
+    async (store) => {
+      await opened(store, owner("dead"), owner("lapsed", T0 + 5), owner("alive"));
+      const pools = pooled(3);
+      for (const id of ["dead", "lapsed", "alive"]) claimed(await asked(store, id, { owner: id, pools }));
+      deepStrictEqual(refusedBy(await asked(store, "j-1", { owner: "alive", pools })), FULL);
+      const later = { owner: "alive", pools, now: T0 + 10 };
+      claimed(await asked(store, "j-1", later));
+      deepStrictEqual(refusedBy(await asked(store, "j-2", later)), FULL);
+      await store.recover({ now: T0 + 10, waitMs: 5_000, gone: ["dead"], owner: "alive" });
+      claimed(await asked(store, "j-2", later));
+      deepStrictEqual(refusedBy(await asked(store, "j-3", later)), FULL);
+    },
+  ],
+  [
+    "a full pool takes no place in a window, and a full window none in a pool",
+    async (store) => {
+      await opened(store, owner("owner-1"));
+      const [pools, limits] = [pooled(1), limited(2, 1_000)];
+      claimed(await asked(store, "j-1", { pools, limits }));
+      deepStrictEqual(refusedBy(await asked(store, "j-2", { pools, limits })), FULL);
+      claimed(await asked(store, "j-3", { limits }));
+      await store.settle(settleOf("j-1"));
+      deepStrictEqual(refusedBy(await asked(store, "j-4", { pools, limits })), ["rate_limited", 1_000]);
+      claimed(await asked(store, "j-5", { pools }));
+    },
+  ],
+  [
+    "an evaluation takes no place in a pool, and is told when there is none",
+    async (store) => {
+      await opened(store, owner("owner-1"));
+      const asking = { pools: pooled(1), intent: "evaluate", dispatching: null } as const;
+      equal(refusedBy(await asked(store, "j-1", asking)), "ready");
+      claimed(await asked(store, "j-2", { pools: pooled(1) }));
+      deepStrictEqual(refusedBy(await asked(store, "j-3", asking)), FULL);
+    },
+  ],
+  [
+    "a claim whose time is behind takes its place no earlier than the latest, and waits the longer",
+    async (store) => {
+      await activate(store);
+      const limits = limited(2, 1_000);
+      claimed(await asked(store, "j-1", { tick: T0 + 900, limits }));
+      claimed(await asked(store, "j-2", { tick: T0 + 100, limits }));
+      deepStrictEqual(refusedBy(await asked(store, "j-3", { tick: T0 + 100, limits })), ["rate_limited", 1_800]);
+      deepStrictEqual(refusedBy(await asked(store, "j-3", { tick: T0 + 1_899, limits })), ["rate_limited", 1]);
+      claimed(await asked(store, "j-3", { tick: T0 + 1_900, limits }));
+      claimed(await asked(store, "j-4", { tick: T0 + 1_900, limits }));
+      deepStrictEqual(refusedBy(await asked(store, "j-5", { tick: T0 + 1_900, limits })), ["rate_limited", 1_000]);
+    },
+  ],
+  [
+    "where time goes on, nobody is told to wait longer than the window",
+    async (store) => {
+      await activate(store);
+      const limits = limited(1, 60_000);
+      claimed(await asked(store, "j-1", { tick: T0 + 3, ticks: true, limits }));
+      const refused = await asked(store, "j-2", { tick: T0, ticks: true, limits });
+      const wait = refused.status === "throttled" ? (refused.retryAfterMs ?? 0) : 0;
+      equal(wait > 59_000 && wait <= 60_000, true);
+    },
+  ],
+  [
+    "a permit is spent once for as long as it lives, and may be forgotten after",
+    async (store) => {
+      const spend = async (permitId: string, now: number): Promise<string> =>
+        (await store.change({ kind: "spend", now, waitMs: 5_000, permitId, expiresAt: T0 + 100 })).status;
+      deepStrictEqual(
+        [await spend("p-1", T0), await spend("p-1", T0 + 1), await spend("p-2", T0 + 1), await spend("p-1", T0 + 100)],
+        ["done", "spent", "done", "spent"],
+      );
+      const once = await Promise.all(Array.from({ length: 20 }, () => spend("p-3", T0 + 50)));
+      deepStrictEqual(once.sort(), ["done", ...Array.from({ length: 19 }, () => "spent")]);
+    },
+  ],
+];
