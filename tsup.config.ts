@@ -6,6 +6,7 @@ export const library: Readonly<Record<string, string>> = {
   index: "src/index.ts",
   sqlite: "src/sqlite.ts",
   analysis: "src/analysis.ts",
+  process: "src/process.ts",
   testing: "src/testing.ts",
 };
 
@@ -33,15 +34,17 @@ export default defineConfig([
     ...shared,
     format: "cjs",
     entry: { ...library },
-    // It is an ES module alone, which Jest's CommonJS cannot require.
-    noExternal: ["@marcbachmann/cel-js"],
+    // These are ES modules alone, which Jest's CommonJS cannot require.
+    noExternal: ["@marcbachmann/cel-js", "jose"],
     plugins: [
       {
         name: "lazy-require",
-        // Jest runs CommonJS in a realm of its own that refuses a native import(): the lazy driver is required there.
+        // Jest runs CommonJS in a realm of its own that refuses a native import(): what is lazy is required there.
         renderChunk(code) {
-          const lazy = 'Promise.resolve().then(() => ({ default: require("better-sqlite3") }))';
-          return { code: code.replaceAll('import("better-sqlite3")', lazy) };
+          // Packages are taken by their default, as in a module; a chunk of our own has its names.
+          const required = (_call: string, name: string): string =>
+            `Promise.resolve().then(() => ${name.startsWith(".") ? `require("${name}")` : `({ default: require("${name}") })`})`;
+          return { code: code.replace(/\bimport\("([^"]+)"\)/g, required) };
         },
       },
     ],

@@ -1,0 +1,14 @@
+import type { DispatchContext } from "../../src/dispatch/dispatcher.js";
+import type { Constraints } from "../../src/outcome.js";
+import { admitted } from "../policy/job.js";
+
+/** The job of every run. */
+export const JOB = admitted({ topic: "job.run", payload: { word: "from the job" } });
+
+/** All of a context that the process dispatcher looks at. */
+export function contextOf(
+  constraints: Constraints,
+  signal: AbortSignal = new AbortController().signal,
+): DispatchContext {
+  return { constraints, signal } as Partial<DispatchContext> as DispatchContext;
+}
