@@ -2,6 +2,7 @@ import { nearest } from "../nearest.js";
 import { quoted } from "../policy/source.js";
 import { APPROVALS_HELP, APPROVALS_SHAPE, approvals } from "./approvals.js";
 import { asksForHelp, type Shape } from "./arguments.js";
+import { AUDIT_HELP, AUDIT_SHAPE, audit } from "./audit.js";
 import { CHECK_HELP, CHECK_SHAPE, check } from "./check.js";
 import { EXPLAIN_HELP, EXPLAIN_SHAPE, explain } from "./explain.js";
 import { IMPORT_HELP, IMPORT_SHAPE, importPolicy } from "./import.js";
@@ -32,6 +33,10 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
       shape: APPROVALS_SHAPE,
       summary: "look at approval requests, and decide them",
     },
+  ],
+  [
+    "audit",
+    { run: audit, help: AUDIT_HELP, shape: AUDIT_SHAPE, summary: "hold what was done against what was decided" },
   ],
   [
     "import",

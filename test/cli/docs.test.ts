@@ -50,6 +50,7 @@ describe("docs/cli.md", () => {
       await runJson({ cwd }, "approvals", "list", "--store", "gate.db"),
       await runJson({ cwd }, "approvals", "stats", "--store", "gate.db"),
       await runJson({ cwd }, "approvals", "approve", "none", "--store", "gate.db", "--as", "ann", "--view", "x"),
+      await runJson({ cwd, stdin: "{}\n" }, "audit", "ungated", "--log", "gate.db", "--effects", "-"),
       await runJson({ cwd }, "import", "--from", "cordum", "cordum.yaml"),
     ];
     const keys = new Set(runs.flatMap(({ document }) => keysOf(document)));
@@ -70,7 +71,7 @@ describe("docs/cli.md", () => {
   });
 
   test("gives each command with the options that its help has", async () => {
-    for (const command of ["check", "test", "explain", "approvals", "import"]) {
+    for (const command of ["check", "test", "explain", "approvals", "audit", "import"]) {
       const line = DOCS.split("\n").find((one) => one.startsWith(`dispatch-gate ${command} `)) ?? "";
       const { out } = await run({ cwd: folderOf() }, command, "--help");
       const told = new Set(out.match(/^ {2}--[a-z-]+/gm)?.map((option) => option.trim()));

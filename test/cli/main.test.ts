@@ -10,11 +10,11 @@ describe("the command line", () => {
   test.each([["--help"], ["-h"], ["help"]])("%s lists the commands", async (word) => {
     const { code, out, err } = await run({ cwd: folderOf() }, word);
     expect([code, err]).toEqual([0, ""]);
-    for (const command of ["check", "test", "explain", "approvals", "import"])
+    for (const command of ["check", "test", "explain", "approvals", "audit", "import"])
       expect(out).toMatch(new RegExp(`^  ${command} `, "m"));
   });
 
-  test.each(["check", "test", "explain", "approvals", "import"])(
+  test.each(["check", "test", "explain", "approvals", "audit", "import"])(
     "%s --help tells its options, whatever else is given",
     async (command) => {
       const { code, out, err } = await run({ cwd: folderOf() }, command, "--nonsense", "--help");
@@ -29,9 +29,9 @@ describe("the command line", () => {
   });
 
   test.each([
-    [[], "a command is missing", "commands: check, test, explain, approvals, import"],
+    [[], "a command is missing", "commands: check, test, explain, approvals, audit, import"],
     [["chekc"], "unknown command `chekc`", "did you mean `check`?"],
-    [["constructor"], "unknown command `constructor`", "commands: check, test, explain, approvals, import"],
+    [["constructor"], "unknown command `constructor`", "commands: check, test, explain, approvals, audit, import"],
     [["--versoin"], "unknown option `--versoin`", "did you mean `--version`?"],
     [["check", "p.yaml", "--agianst", "x"], "unknown option `--agianst`", "did you mean `--against`?"],
     [["check", "p.yaml", "-x"], "unknown option `-x`", "options: --against, --declared-tags, --strict, --json, --help"],

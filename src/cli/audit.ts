@@ -1,0 +1,151 @@
+import { resolve } from "node:path";
+import { displayLiteral } from "../evidence/display.js";
+import type { Json } from "../outcome.js";
+import { quoted } from "../policy/source.js";
+import type { LoggedEvent } from "../store/port.js";
+import { readArguments } from "./arguments.js";
+import { CannotRun, EXIT, type Io, printJson } from "./io.js";
+import { count, inked, type Line, printLines } from "./print.js";
+import { readLines } from "./read-lines.js";
+import { readLog } from "./read-log.js";
+
+export const AUDIT_HELP = `usage: dispatch-gate audit ungated --log LOG --effects FILE [options]
+
+Holds what workers report that they did against what a gate decided: every effect must have a decision record.
+
+  --log LOG        the SQLite file of the gate
+  --effects FILE   JSON Lines, or \`-\`: \`{ "job_id": "...", "tenant_id": "...", "at": 1750000000000, "what": "..." }\`
+  --json           one JSON document
+
+\`tenant_id\` is \`default\` where none is given; \`at\` (milliseconds since 1970) and \`what\` may be left out.
+Exit: 0 all are gated, 1 some are not, 2 could not run.`;
+
+/** What it takes. */
+export const AUDIT_SHAPE = {
+  options: { log: "text", effects: "text" },
+  operands: { least: 1, most: 1, name: "CALL" },
+} as const;
+
+/** One effect that no decision stands behind. */
+interface Ungated {
+  /** Where it was reported. */
+  readonly line: number;
+  readonly jobId: string | null;
+  readonly tenantId: string | null;
+  readonly what: string | null;
+  readonly why: "no_job_named" | "no_decision" | "before_its_dispatch" | "not_readable";
+}
+
+const WORDS: Readonly<Record<Ungated["why"], string>> = {
+  no_job_named: "names no job",
+  no_decision: "no gate dispatched that job",
+  before_its_dispatch: "happened before that job was dispatched",
+  not_readable: "is no JSON object",
+};
+
+/** Lists effects that have no decision record. */
+export async function audit(args: readonly string[], io: Io): Promise<number> {
+  const given = readArguments(args, AUDIT_SHAPE);
+  const [call = ""] = given.operands;
+  if (call !== "ungated") throw new CannotRun("call_unknown", `unknown call ${quoted(call)}`, "calls: ungated");
+  const [log, effects] = [given.text("log"), given.text("effects")];
+  if (log === undefined)
+    throw new CannotRun("option_missing", "`--log` is missing", "see `dispatch-gate audit --help`");
+  if (effects === undefined) {
+    throw new CannotRun("option_missing", "`--effects` is missing", "see `dispatch-gate audit --help`");
+  }
+  const dispatched = await dispatchesIn(resolve(io.cwd, log), log);
+  const ungated: Ungated[] = [];
+  let taken = 0;
+  await readLines(io, effects, (text, line) => {
+    if (text.trim() === "") return;
+    taken += 1;
+    const found = judge(text, line, dispatched);
+    if (found !== null) ungated.push(found);
+  });
+  const ok = ungated.length === 0;
+  if (given.has("json")) printJson(io, documentOf(log, taken, ungated));
+  else printLines(io.stdout, io.env, linesOf(taken, ungated));
+  return ok ? EXIT.fine : EXIT.findings;
+}
+
+/** When each job was first dispatched, by tenant and id. */
+async function dispatchesIn(file: string, shown: string): Promise<ReadonlyMap<string, number>> {
+  const first = new Map<string, number>();
+  await readLog(file, shown, ({ type, at, body }: LoggedEvent) => {
+    if (type !== "job.dispatching") return;
+    const key = keyOf(String(body.tenant_id), String(body.job_id));
+    if (!first.has(key)) first.set(key, at);
+  });
+  return first;
+}
+
+function keyOf(tenantId: string, jobId: string): string {
+  return JSON.stringify([tenantId, jobId]);
+}
+
+function judge(text: string, line: number, dispatched: ReadonlyMap<string, number>): Ungated | null {
+  const effect = read(text);
+  if (effect === null) return { line, jobId: null, tenantId: null, what: null, why: "not_readable" };
+  const { jobId, tenantId, what, at } = effect;
+  if (jobId === null) return { line, jobId, tenantId, what, why: "no_job_named" };
+  const since = dispatched.get(keyOf(tenantId, jobId));
+  if (since === undefined) return { line, jobId, tenantId, what, why: "no_decision" };
+  return at !== null && at < since ? { line, jobId, tenantId, what, why: "before_its_dispatch" } : null;
+}
+
+interface Effect {
+  readonly jobId: string | null;
+  readonly tenantId: string;
+  readonly what: string | null;
+  readonly at: number | null;
+}
+
+function read(text: string): Effect | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const textOf = (key: string): string | null => {
+    const field = fields.get(key);
+    return typeof field === "string" && field !== "" ? field : null;
+  };
+  const at = fields.get("at");
+  return {
+    jobId: textOf("job_id"),
+    tenantId: textOf("tenant_id") ?? "default",
+    what: textOf("what"),
+    at: typeof at === "number" ? at : null,
+  };
+}
+
+function documentOf(log: string, effects: number, ungated: readonly Ungated[]): Json {
+  return {
+    command: "audit",
+    call: "ungated",
+    ok: ungated.length === 0,
+    log,
+    effects,
+    ungated: ungated.map(({ line, jobId, tenantId, what, why }) => ({
+      line,
+      job_id: jobId,
+      tenant_id: tenantId,
+      what,
+      why,
+    })),
+  };
+}
+
+function linesOf(effects: number, ungated: readonly Ungated[]): readonly Line[] {
+  if (ungated.length === 0) return [[inked("good", `${count(effects, "effect")}, each with a decision record`)]];
+  const lines = ungated.map(({ line, jobId, tenantId, what, why }): Line => {
+    const job = jobId === null ? "" : ` job ${displayLiteral(jobId)} of ${displayLiteral(tenantId ?? "")}`;
+    const did = what === null ? "" : ` ${displayLiteral(what)}`;
+    return [`line ${line}:`, inked("bad", " ungated"), `${did}${job}: ${WORDS[why]}`];
+  });
+  return [...lines, [`${count(effects, "effect")}, ${ungated.length} without a decision record`]];
+}
