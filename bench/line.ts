@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { Job } from "dispatch-gate";
+import type { Gate, Job } from "dispatch-gate";
+import type { SqliteStore } from "dispatch-gate/sqlite";
 import { type Connection, loadDriver } from "../src/store/sqlite/driver.js";
 import { compilePolicy, createGate, openSqliteStore } from "./built.js";
 import { type Lane, openFloor } from "./floor.js";
@@ -119,7 +120,7 @@ function nextJob(): Job {
 }
 
 /** Submits jobs for a while with so many callers, each of whom waits for one answer before submitting the next. */
-async function sample(lane: Lane, callers: Callers, milliseconds: number): Promise<Sample> {
+export async function sample(lane: Lane, callers: Callers, milliseconds: number): Promise<Sample> {
   const latencies: number[] = [];
   const commitsBefore = lane.commits();
   const cpuBefore = process.cpuUsage();
@@ -153,6 +154,11 @@ async function openGate(path: string, groupCommit: boolean): Promise<Lane> {
     dispatch: answer,
     deadlineMs: 60_000,
   });
+  return laneOf(gate, store);
+}
+
+/** A gate on a store of its own as a lane: a job that does not succeed ends the bench. */
+export function laneOf(gate: Gate, store: SqliteStore): Lane {
   return {
     run: async (job) => {
       const outcome = await gate.evaluateAndDispatch(job);

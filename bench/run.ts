@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
+import { type ConstrainedReport, measureConstrained } from "./constrained.js";
 import { type DecideReport, measureDecide } from "./decide.js";
 import { type LineReport, measureLine } from "./line.js";
 import { type LockReport, measureLock } from "./lock.js";
@@ -57,6 +58,28 @@ function lockTable({ idle, held, holdMs }: LockReport): string {
   ];
   const columns = [left("event-loop delay"), right("p50"), right("p99"), right("max")];
   return table(columns, [row("idle", idle), row(`lock held elsewhere for ${holdMs / 1_000} s, jobs coming`, held)]);
+}
+
+function constrainedTable({ rows }: ConstrainedReport): string {
+  const columns = [
+    right("callers"),
+    left("what"),
+    right("jobs/s"),
+    right("CPU a job"),
+    right("median"),
+    right("jobs/s without, against this"),
+  ];
+  return table(
+    columns,
+    rows.map(({ callers, lane, jobsPerSec, cpuMicrosPerJob, medianMs, cost }) => [
+      String(callers),
+      lane,
+      digits(jobsPerSec),
+      `${digits(cpuMicrosPerJob)} µs`,
+      `${digits(medianMs, 2)} ms`,
+      `${digits(cost, 2)}×`,
+    ]),
+  );
 }
 
 interface Claim {
@@ -150,6 +173,9 @@ try {
   const line = await measureLine({ folder, ...times });
   console.log(`### evaluateAndDispatch, durable\n\n${lineTable(line)}\n`);
   console.log(`Rows a job, gate: ${line.rowsOfGate}\nRows a job, floor: ${line.rowsOfFloor}\n`);
+
+  const constrained = await measureConstrained({ folder, rounds: short ? 3 : 9, sampleMs: short ? 300 : 1_000 });
+  console.log(`### under constraints\n\n${constrainedTable(constrained)}\n`);
 
   const lock = await measureLock(folder, short ? 1_000 : 5_000);
   console.log(`### lock held elsewhere\n\n${lockTable(lock)}\n`);

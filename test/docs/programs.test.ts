@@ -1,0 +1,29 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { bare, blocksOf, rowsOf } from "./markdown.js";
+import { runProgram, userFolder } from "./user-folder.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = userFolder();
+
+test.each([
+  ["constraints.md", ["SUCCEEDED", "FAILED GuardError", "constraint_unenforceable"]],
+  ["permits.md", ['paid {"amount":5} for default', "permit_malformed"]],
+])("the program in docs/%s runs as it stands, and says what it should", (file, said) => {
+  const programs = blocksOf(readFileSync(join(root, "docs", file), "utf8")).filter(({ language }) => language === "ts");
+  expect(programs.length).toBeGreaterThan(0);
+  const ran = runProgram(folder, programs[0]?.text ?? "");
+  expect([ran.stderr, ran.status]).toEqual(["", 0]);
+  expect(ran.stdout.trimEnd().split("\n")).toEqual(said);
+});
+
+test("docs/constraints.md names every code of a guard's refusal, and no other", () => {
+  const told = rowsOf(readFileSync(join(root, "docs/constraints.md"), "utf8"), "| code |").map(([cell = ""]) =>
+    bare(cell),
+  );
+  const source = readFileSync(join(root, "src/errors.ts"), "utf8");
+  const union = /export type GuardErrorCode =([\s\S]*?);/.exec(source)?.[1] ?? "";
+  expect(told.sort()).toEqual([...union.matchAll(/"([a-z_]+)"/g)].map(([, code]) => code).sort());
+});
