@@ -143,16 +143,31 @@ export type PermitErrorCode =
   | "permit_replayed"
   | "permit_replay_unknown";
 
+/** Which attempt of which job a permit is for. */
+export interface PermitSubject {
+  readonly permitId: string;
+  readonly jobId: string;
+  readonly tenantId: string;
+  readonly traceId: string;
+}
+
 /** A permit that a worker must not act on. */
 export class PermitError extends Error {
   readonly code: PermitErrorCode;
   readonly help: string | undefined;
+  /** What the permit is for, where its signature holds; null where nothing that it says can be believed. */
+  readonly subject: PermitSubject | null;
 
-  constructor(code: PermitErrorCode, message: string, options: { help?: string; cause?: unknown } = {}) {
+  constructor(
+    code: PermitErrorCode,
+    message: string,
+    options: { help?: string | undefined; cause?: unknown; subject?: PermitSubject } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "PermitError";
     this.code = code;
     this.help = options.help;
+    this.subject = options.subject ?? null;
   }
 }
 

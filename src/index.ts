@@ -28,6 +28,7 @@ export {
   NoEffectError,
   PermitError,
   type PermitErrorCode,
+  type PermitSubject,
   PolicyError,
   type PolicyIssue,
   StoreError,
@@ -44,7 +45,7 @@ export type { DrainOptions } from "./gate/drain.js";
 export type { GateEvent } from "./gate/hub.js";
 export type { Jobs } from "./gate/jobs.js";
 export type { DerivedTags, GateOptions } from "./gate/options.js";
-export type { Permits } from "./gate/permits.js";
+export type { PermitCheck, Permits } from "./gate/permits.js";
 export type { ApprovalStats } from "./gate/stats.js";
 export { type CallOptions, createGate, type Gate, type Gated, type SubmitOptions } from "./gate.js";
 export type { Actor, ActorType, AdmittedJob, DecidableJob, Job, JobConstraints, JobResources } from "./job/job.js";

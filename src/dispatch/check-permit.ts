@@ -53,10 +53,37 @@ export async function checkPermit(token: unknown, job: unknown, options: CheckOp
 export async function verifyPermit(token: unknown, job: unknown, options: VerifyOptions): Promise<VerifiedPermit> {
   const settings = readSettings(options, "verifyPermit", VERIFY_KEYS);
   const replay = readReplay(options.replay);
+  return checkAndSpend({ token, job }, settings, () => replay);
+}
+
+/** The same, where the memory wants to know what is spent. */
+export async function verifyRecorded(
+  sent: Sent,
+  options: CheckOptions,
+  replayFor: (permit: VerifiedPermit) => ReplayStore,
+): Promise<VerifiedPermit> {
+  return checkAndSpend(sent, readSettings(options, "permits.verify", CHECK_KEYS), replayFor);
+}
+
+/** What a worker was sent. */
+interface Sent {
+  readonly token: unknown;
+  readonly job: unknown;
+}
+
+async function checkAndSpend(
+  { token, job }: Sent,
+  settings: Settings,
+  replayFor: (permit: VerifiedPermit) => ReplayStore,
+): Promise<VerifiedPermit> {
   const permit = await check(token, job, settings);
-  await spend(permit, replay);
-  // A store that took its time may have been asked after it had forgotten the permit.
-  checkEnd(permit, settings);
+  try {
+    await spend(permit, replayFor(permit));
+    // A store that took its time may have been asked after it had forgotten the permit.
+    checkEnd(permit, settings);
+  } catch (error) {
+    throw saying(error, permit);
+  }
   return permit;
 }
 
@@ -64,11 +91,22 @@ async function check(token: unknown, job: unknown, settings: Settings): Promise<
   // Nothing in the text but the name of the key is read before the signature holds.
   const payload = await verifyCompact(readCompact(token), settings.keys);
   const claims = readClaims(payload);
-  checkAudience(claims, settings);
-  checkBegin(claims, settings);
-  checkEnd(claims, settings);
-  const { audience: _, notBefore: __, ...permit } = claims;
-  return Object.freeze({ ...permit, job: readJob(job, claims) });
+  try {
+    checkAudience(claims, settings);
+    checkBegin(claims, settings);
+    checkEnd(claims, settings);
+    const { audience: _, notBefore: __, ...permit } = claims;
+    return Object.freeze({ ...permit, job: readJob(job, claims) });
+  } catch (error) {
+    throw saying(error, claims);
+  }
+}
+
+/** The same error, saying which permit was refused: known once the signature holds. */
+function saying(error: unknown, { permitId, jobId, tenantId, traceId }: PermitFacts): unknown {
+  if (!(error instanceof PermitError)) return error;
+  const { code, message, help, cause } = error;
+  return new PermitError(code, message, { help, cause, subject: { permitId, jobId, tenantId, traceId } });
 }
 
 interface Settings {

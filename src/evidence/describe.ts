@@ -35,6 +35,10 @@ function sentence(type: EventType, body: JsonObject): string {
       return `${named(body.by)} withdrew the job; others wait for the same request`;
     case "approval.lifted":
       return `${named(of(body.approver, "id"))} lifted the rejection`;
+    case "permit.spent":
+      return `${named(body.audience)} took the permit of an attempt`;
+    case "permit.refused":
+      return `${named(body.audience)} was shown a permit that does not hold: ${reason(body.reason)}`;
     case "clock.jumped":
       return `the system's clock was set by ${text(body.by_ms)} ms`;
     case "gate.recovered":

@@ -25,6 +25,8 @@ export type EventType =
   | "approval.resolved"
   | "approval.detached"
   | "approval.lifted"
+  | "permit.spent"
+  | "permit.refused"
   | "clock.jumped";
 
 /** Largest event, in UTF-8 bytes of its canonical JSON: what a log entry may hold (C2SP tlog-tiles). */

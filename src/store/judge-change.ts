@@ -66,12 +66,24 @@ export function judgeChange(change: Change, view: ChangeView): Judgement<ChangeA
       return cancel(change, view);
     case "lift":
       return lift(change, view);
-    case "spend": {
-      // Past its end an id may have been forgotten, so it is not known to be unused.
-      if (view.isSpent || change.expiresAt <= now) return { answer: { status: "spent" }, writes: [] };
-      return done(active, [{ to: "permits", id: change.permitId, expiresAt: change.expiresAt, now }]);
-    }
+    case "spend":
+      return spend(change, view);
   }
+}
+
+function spend(change: Of<"spend">, { active, isSpent }: ChangeView): Judgement<ChangeAnswer> {
+  const { permitId: id, expiresAt, now } = change;
+  // Past its end an id may have been forgotten, so it is not known to be unused.
+  if (isSpent || expiresAt <= now) {
+    const reason = { code: "permit_replayed", message: "the permit was used before" };
+    const event = sealEvent("permit.refused", now, { ...change.facts, reason });
+    return { answer: { status: "spent" }, writes: [{ to: "events", event }] };
+  }
+  const event = sealEvent("permit.spent", now, { ...change.facts, expires_at: expiresAt });
+  return done(active, [
+    { to: "permits", id, expiresAt, now },
+    { to: "events", event },
+  ]);
 }
 
 function activate(change: Of<"activate">, { active, document: before }: ChangeView): Judgement<ChangeAnswer> {

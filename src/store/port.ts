@@ -304,8 +304,11 @@ export type Change = { readonly now: number; readonly waitMs: number } & (
       readonly by: { readonly id: string; readonly key: string };
       readonly note: Note | null;
     }
-  /** Spends a permit: `spent` when it was spent before and is remembered, which it MUST be until `expiresAt`. */
-  | { readonly kind: "spend"; readonly permitId: string; readonly expiresAt: number }
+  /**
+   * Spends a permit: `spent` when it was spent before and is remembered, which it MUST be until `expiresAt`. Either is
+   * recorded.
+   */
+  | { readonly kind: "spend"; readonly permitId: string; readonly expiresAt: number; readonly facts: EventFacts }
   /** Lets a rejection stand no longer. */
   | {
       readonly kind: "lift";

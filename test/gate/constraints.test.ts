@@ -1,16 +1,9 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  type DispatchContext,
-  type Gate,
-  type GateOptions,
-  type GuardError,
-  type Job,
-  verifyPermit,
-} from "dispatch-gate";
+import type { DispatchContext, Gate, GateOptions, GuardError, Job } from "dispatch-gate";
 import { createFakeClock, createMemoryStore, expectOutcome } from "dispatch-gate/testing";
 import { describe, expect, test } from "vitest";
-import { ALLOW_ALL, ASK_ALL, freshFolder, open, rules, STORES } from "./open.js";
+import { ALLOW_ALL, freshFolder, open, rules, STORES } from "./open.js";
 
 const JOB: Job = { topic: "a", actor: { id: "bot", type: "agent" } };
 const held = (constraints: string): { readonly yaml: string } =>
@@ -312,52 +305,5 @@ describe("what the gate cannot hold a function to itself", () => {
       });
       expect(outcome.reason.message).toContain(place);
     }
-  });
-});
-
-describe("permits", () => {
-  test("are signed when asked for, say what the run is held to, and are used once by who checks them", async () => {
-    let token = "";
-    let sent: unknown;
-    const gate = await open({
-      policy: held("max_output_bytes: 1000"),
-      store: createMemoryStore(),
-      dispatch: async (job, { permit }) => {
-        token = await permit.token({ audience: "worker-1" });
-        expect(await permit.token({ audience: "worker-1" })).not.toBe("");
-        sent = JSON.parse(JSON.stringify(job));
-        return "sent";
-      },
-    });
-    const done = expectOutcome(await gate.evaluateAndDispatch({ ...JOB, payload: { a: 1 } }), { status: "SUCCEEDED" });
-    const options = { key: await gate.permits.jwk(), audience: "worker-1", replay: gate.permits.replay };
-    const permit = await verifyPermit(token, sent, options);
-    expect(permit).toMatchObject({
-      jobId: done.jobId,
-      jobHash: done.jobHash,
-      snapshot: gate.policy.snapshot,
-      dispatcher: "default",
-      attempt: 1,
-      constraints: { maxRuntimeSec: 900, maxOutputBytes: 1_000 },
-    });
-    await expect(verifyPermit(token, sent, options)).rejects.toMatchObject({ code: "permit_replayed" });
-    const tampered = { ...(sent as object), payload: { a: 2 } };
-    await expect(verifyPermit(token, tampered, options)).rejects.toMatchObject({ code: "permit_job_mismatch" });
-  });
-
-  test.each(STORES)("what was used is remembered for all gates on the store, %s", async (_name, openStore) => {
-    const store = await openStore();
-    const clock = createFakeClock();
-    const one = await open({ policy: ASK_ALL, store, now: clock.now });
-    const two = await open({ activate: "never", store, now: clock.now });
-    const end = clock.now() + 10_000;
-    const first = await Promise.all([one, two, one, two].map(({ permits }) => permits.replay.spend("p", end)));
-    expect(first.filter((answer) => answer)).toHaveLength(1);
-    clock.advance(9_999);
-    expect(await two.permits.replay.spend("p", end)).toBe(false);
-    clock.advance(1);
-    // Forgotten by now, and so not known to be unused.
-    expect(await two.permits.replay.spend("p", end)).toBe(false);
-    expect(await two.permits.replay.spend("q", clock.now() + 1)).toBe(true);
   });
 });

@@ -1,6 +1,17 @@
 import { deepStrictEqual, equal } from "node:assert/strict";
 import type { ClaimAnswer, ClaimedPool, Store } from "../port.js";
-import { activate, type Check, type ClaimChanges, claimed, claimOf, limited, owner, settleOf, T0 } from "./requests.js";
+import {
+  activate,
+  type Check,
+  type ClaimChanges,
+  claimed,
+  claimOf,
+  limited,
+  owner,
+  settleOf,
+  T0,
+  typesOf,
+} from "./requests.js";
 
 const pooled = (maxConcurrent: number): readonly ClaimedPool[] => [
   { ruleId: "few", reason: "few at once", maxConcurrent },
@@ -114,14 +125,24 @@ export const PLACES: readonly Check[] = [
     },
   ],
   [
-    "a permit is spent once for as long as it lives, and may be forgotten after",
+    "a permit is spent once for as long as it lives, may be forgotten after, and each attempt is recorded",
     async (store) => {
       const spend = async (permitId: string, now: number): Promise<string> =>
-        (await store.change({ kind: "spend", now, waitMs: 5_000, permitId, expiresAt: T0 + 100 })).status;
+        (
+          await store.change({
+            kind: "spend",
+            now,
+            waitMs: 5_000,
+            permitId,
+            expiresAt: T0 + 100,
+            facts: { trace_id: permitId },
+          })
+        ).status;
       deepStrictEqual(
         [await spend("p-1", T0), await spend("p-1", T0 + 1), await spend("p-2", T0 + 1), await spend("p-1", T0 + 100)],
         ["done", "spent", "done", "spent"],
       );
+      deepStrictEqual(await typesOf(store, "p-1"), ["permit.spent", "permit.refused", "permit.refused"]);
       const once = await Promise.all(Array.from({ length: 20 }, () => spend("p-3", T0 + 50)));
       deepStrictEqual(once.sort(), ["done", ...Array.from({ length: 19 }, () => "spent")]);
     },
