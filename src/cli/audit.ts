@@ -40,7 +40,7 @@ const WORDS: Readonly<Record<Ungated["why"], string>> = {
   no_job_named: "names no job",
   no_decision: "no gate dispatched that job",
   before_its_dispatch: "happened before that job was dispatched",
-  not_readable: "is no JSON object",
+  not_readable: "is not readable as an effect: no object, or a field misspelt, repeated or of another type",
 };
 
 /** Lists effects that have no decision record. */
@@ -101,26 +101,49 @@ interface Effect {
   readonly at: number | null;
 }
 
+/** One effect of one reading, or null. What is there in another type or spelling MUST NOT count as left out. */
 function read(text: string): Effect | null {
-  let value: unknown;
+  const fields = fieldsOf(text);
+  if (fields === null || [...fields.keys()].some(isNearMiss)) return null;
+  const given = (key: string, absent: unknown): unknown => (fields.has(key) ? fields.get(key) : absent);
+  const jobId = given("job_id", "");
+  const tenantId = given("tenant_id", "default");
+  const what = given("what", "");
+  const at = given("at", 0);
+  if (typeof jobId !== "string" || typeof tenantId !== "string" || typeof what !== "string") return null;
+  if (typeof at !== "number" || !Number.isFinite(at)) return null;
+  return { jobId: jobId || null, tenantId, what: what || null, at: fields.has("at") ? at : null };
+}
+
+/** The members of a JSON object that repeats no key, at any depth; null for every other text. */
+function fieldsOf(text: string): ReadonlyMap<string, unknown> | null {
   try {
-    value = JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+    // Of a repeated key only the last is parsed, so that what is parsed has fewer members than the text.
+    return membersIn(text) === membersIn(JSON.stringify(value)) ? new Map(Object.entries(value)) : null;
   } catch {
     return null;
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
-  const fields = new Map<string, unknown>(Object.entries(value));
-  const textOf = (key: string): string | null => {
-    const field = fields.get(key);
-    return typeof field === "string" && field !== "" ? field : null;
-  };
-  const at = fields.get("at");
-  return {
-    jobId: textOf("job_id"),
-    tenantId: textOf("tenant_id") ?? "default",
-    what: textOf("what"),
-    at: typeof at === "number" ? at : null,
-  };
+}
+
+/** How many members the objects of a valid JSON text have: outside strings each colon is one. */
+function membersIn(json: string): number {
+  return json.replace(/"(?:[^"\\]|\\.)*"/g, "").split(":").length - 1;
+}
+
+/** Our names, by their letters alone. */
+const NAMES: ReadonlyMap<string, string> = new Map([
+  ["jobid", "job_id"],
+  ["tenantid", "tenant_id"],
+  ["what", "what"],
+  ["at", "at"],
+]);
+
+/** Whether a name is one of ours in another spelling, such as `tenantId`. */
+function isNearMiss(name: string): boolean {
+  const ours = NAMES.get(name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, ""));
+  return ours !== undefined && ours !== name;
 }
 
 function documentOf(log: string, effects: number, ungated: readonly Ungated[]): Json {
