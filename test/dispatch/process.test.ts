@@ -1,4 +1,4 @@
-import { fork, spawnSync } from "node:child_process";
+import { execFile, fork, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import {
   existsSync,
@@ -16,6 +16,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bubblewrapArguments, findBubblewrap, systemMounts } from "../../src/dispatch/process/bubblewrap.js";
 import { DEFAULT_SYSTEM } from "../../src/dispatch/process/options.js";
@@ -104,6 +105,45 @@ async function until(holds: () => boolean, ms = 5_000): Promise<void> {
   }
 }
 
+interface Leaving {
+  /** Its descriptors from 3 on but for those of `/dev/null`, and the secret when it got at it. */
+  readonly got: readonly string[];
+  /** Whether it wrote beside the secret. */
+  readonly wrote: boolean;
+  /** Whether it wrote into the file that was opened for the host. */
+  readonly wroteOpened: boolean;
+}
+
+/** A host that is started with two descriptors, and a command of it that tries to leave by them. */
+async function leave(how: "required" | "none" | "naive" | "naive none"): Promise<Leaving> {
+  const path = fresh();
+  const leaving = `cd /proc/$$/fd
+    for each in *; do [ "$each" -ge 3 ] && [ -e "$each" ] && printf '%s ' "$each" && readlink "$each"; done
+    cat 201/..${path}/secret
+    echo out > 201/..${path}/written
+    echo out > 202
+    true`;
+  const stdout = await hostOf(`exec 201</etc 202>${path}/opened`, how, ...shell(leaving));
+  const wroteOpened = readFileSync(join(path, "opened"), "utf8") !== "";
+  const got = stdout.split("\n").filter((line) => line !== "" && !line.endsWith(" /dev/null"));
+  return { got, wrote: existsSync(join(path, "written")), wroteOpened };
+}
+
+/** What a host says that a shell became, after this. */
+async function hostOf(before: string, ...args: readonly string[]): Promise<string> {
+  const file = fileURLToPath(new URL("../children/inheriting-host.ts", import.meta.url));
+  const host = [process.execPath, "--import", "tsx", file, ...args];
+  return (await promisify(execFile)("bash", ["-c", `${before}; exec "$@"`, "bash", ...host])).stdout;
+}
+
+const NOT_LEFT: Leaving = { got: [], wrote: false, wroteOpened: false };
+/** The host of the test may have been started with more. */
+const LEFT = {
+  got: expect.arrayContaining([expect.stringMatching(/^201 /), expect.stringMatching(/^202 /), "the secret"]),
+  wrote: true,
+  wroteOpened: true,
+};
+
 let server: Server;
 let connections = 0;
 beforeAll(async () => {
@@ -122,7 +162,7 @@ const connect = (): readonly string[] => [
   `exec 3<>/dev/tcp/127.0.0.1/${(server.address() as AddressInfo).port} && cat <&3`,
 ];
 
-if (!HAS_BUBBLEWRAP) console.warn("bubblewrap does not work here: 24 tests of the sandbox are skipped");
+if (!HAS_BUBBLEWRAP) console.warn("bubblewrap does not work here: 26 tests of the sandbox are skipped");
 
 describe.skipIf(!HAS_BUBBLEWRAP)("in the sandbox", () => {
   test("a command runs, as nobody, with no capability and no way to more", async () => {
@@ -335,6 +375,14 @@ describe.skipIf(!HAS_BUBBLEWRAP)("in the sandbox", () => {
     await until(() => processesOf("sleep", mark).length === 0);
   });
 
+  test("descriptors that the host was started with are not handed on", async () => {
+    expect(await leave("required")).toEqual(NOT_LEFT);
+  });
+
+  test("the control: spawned as it is, the sandbox is left by them", async () => {
+    expect(await leave("naive")).toEqual(LEFT);
+  });
+
   test("a command that heeds SIGTERM may end by itself, and was stopped all the same", async () => {
     const path = fresh();
     const stop = new AbortController();
@@ -445,6 +493,20 @@ describe.skipIf(!POSIX)("without bubblewrap", () => {
     const mark = `75.${randomUUID().replace(/\D/g, "")}`;
     expect((await run(shell(`sleep ${mark} & echo done`), { sandbox: "none" })).stdout).toBe("done\n");
     expect(processesOf("sleep", mark)).toEqual([]);
+  });
+
+  test.skipIf(process.platform !== "linux")("descriptors of the host are not handed on; the control", async () => {
+    expect(await leave("none")).toEqual(NOT_LEFT);
+    expect(await leave("naive none")).toEqual(LEFT);
+  });
+
+  test.skipIf(process.platform !== "linux")("one too high to be covered keeps a sandbox from starting", async () => {
+    const before = "ulimit -Sn 4200 && exec 4100</etc";
+    expect(await hostOf(before, "bubblewrap", "echo", "started")).toBe(
+      "no_effect: the command would inherit descriptor 4100, over 4095: it was not started",
+    );
+    expect(await hostOf("true", "bubblewrap", "echo", "started")).toBe("started\n");
+    expect(await hostOf(before, "none", "echo", "started")).toBe("started\n");
   });
 
   test("an end by a signal, and a command that is not there", async () => {

@@ -1,7 +1,8 @@
-import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { NoEffectError } from "../../errors.js";
 import { quoted } from "../../policy/source.js";
+import { inheritable, MAX_COVERED, withCovered } from "./descriptors.js";
 import { type Group, plainGroup, sandboxGroup } from "./group.js";
 import { ProcessError, type ProcessResult } from "./result.js";
 
@@ -73,19 +74,29 @@ export async function runCommand(command: Command): Promise<ProcessResult> {
 
 function start({ argv, sandboxed, cwd, env, stdin }: Command): ChildProcess {
   const [file = "", ...rest] = argv;
-  const stdio: SpawnOptions["stdio"] = [stdin === null ? "ignore" : "pipe", "pipe", "pipe"];
+  const standard = [stdin === null ? "ignore" : "pipe", "pipe", "pipe"] as const;
+  const own = sandboxed ? ([...standard, "pipe"] as const) : standard;
+  const inherited = inheritable(own.length);
+  if (sandboxed) assertCoverable(inherited);
+  const covered = inherited?.filter((descriptor) => descriptor <= MAX_COVERED) ?? [];
   try {
     // `detached` makes it the leader of a session and a process group. Bubblewrap changes the folder inside.
-    return spawn(file, rest, {
-      cwd: sandboxed ? "/" : cwd,
-      env: { ...env },
-      detached: true,
-      shell: false,
-      stdio: sandboxed ? [...stdio, "pipe"] : stdio,
-    });
+    return withCovered(own, covered, (stdio) =>
+      spawn(file, rest, { cwd: sandboxed ? "/" : cwd, env: { ...env }, detached: true, shell: false, stdio }),
+    );
   } catch (cause) {
     throw new NoEffectError("the command could not be started", { cause });
   }
+}
+
+/** A sandbox with a way out that cannot be closed MUST NOT be started. A plain process has all of the rights anyway. */
+function assertCoverable(inherited: readonly number[] | null): void {
+  if (inherited === null) {
+    throw new NoEffectError("what the command would inherit cannot be read from `/proc`: it was not started");
+  }
+  const beyond = inherited.find((descriptor) => descriptor > MAX_COVERED);
+  if (beyond === undefined) return;
+  throw new NoEffectError(`the command would inherit descriptor ${beyond}, over ${MAX_COVERED}: it was not started`);
 }
 
 function failureOf(child: ChildProcess): Promise<NoEffectError> {
