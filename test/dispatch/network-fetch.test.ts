@@ -617,7 +617,7 @@ describe("what a guarded fetch sends and receives", () => {
     expect(await response.text()).toBe("hello");
   });
 
-  it("refuses a `Host` of the caller's, options it does not have, and methods that are none", async () => {
+  it("refuses a `Host` or `Content-Length` of the caller's, options it does not have, and methods that are none", async () => {
     const server = await serve(says("hello"));
     const fetch = createFetchGuard({ limits, resolve: HOME });
     const url = `http://app.example:${server.port}/`;
@@ -628,6 +628,15 @@ describe("what a guarded fetch sends and receives", () => {
     ]) {
       expect(await refusal(fetch(url, { headers }))).toBe(
         "host_denied: the header `host` cannot be set: it follows from the URL",
+      );
+    }
+    for (const headers of [
+      { "Content-Length": "10" },
+      [["CONTENT-LENGTH", "4"]] as const,
+      new Headers({ "content-length": "0" }),
+    ]) {
+      await expect(fetch(url, { method: "POST", body: "body", headers })).rejects.toThrow(
+        new TypeError("the header `content-length` cannot be set: it is computed from the body"),
       );
     }
     await expect(fetch(url, { dispatcher: {} } as GuardedInit)).rejects.toThrow(

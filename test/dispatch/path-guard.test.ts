@@ -26,6 +26,7 @@ import {
   lexical,
   type MakeGuard,
   oneList,
+  parentsOpen,
   startsWith,
 } from "./path-naive.js";
 import { answer, build, type Item, items, lead, type Query, query, write, writeLimits } from "./path-world.js";
@@ -184,6 +185,11 @@ describe("what leads out of an allowed folder is refused, whatever it is called"
     await expect(guard("/etc/ssl/x`y", "read")).rejects.toMatchObject({
       code: "path_denied",
       message: "`/etc/ssl/x'y` is where the policy denies everything",
+    });
+    await expect(createPathGuard({ deny: ["/etc/ssl"] })("/etc", "write")).rejects.toMatchObject({
+      code: "path_denied",
+      message: "`/etc` holds what the policy denies",
+      help: "such a folder can be read, and other files in it written, but not the folder itself",
     });
   });
 
@@ -374,6 +380,38 @@ describe("what moves while a guard is in use", () => {
     expect(await ask(guard, full("~/v3/x"), "write")).toBe("path_denied");
   });
 
+  test("what is denied cannot be moved with the folder that holds it", async () => {
+    const limits = fullLimits({ read: [["~"]], write: [["~"]], deny: ["~/data/in/deep", "~/v1/none/x"] });
+    /** Asks for both names, and renames if it gets them. */
+    const move = async (guard: ReturnType<MakeGuard>, from: string, to: string): Promise<string> => {
+      const [source, target] = [await ask(guard, full(from), "write"), await ask(guard, full(to), "write")];
+      if (!source.startsWith("/") || !target.startsWith("/")) return source;
+      renameSync(source, target);
+      return short(target);
+    };
+    const key = "~/moved/deep/key";
+    writeFileSync(full("~/data/in/deep/key"), "");
+
+    const guard = createPathGuard(limits);
+    for (const path of ["~/data/in", "~/data", "~", "~/alias", "~/data/whole", "~/data/out/../data/in", "~/v1/none"]) {
+      expect([path, await move(guard, path, "~/moved")]).toEqual([path, "path_denied"]);
+      expect(await ask(guard, full(path))).not.toMatch(/^path_/);
+    }
+    expect(await move(guard, "~/data/in/f", "~/data/in/g")).toBe("~/data/in/g");
+    expect(await move(guard, "~/database", "~/base")).toBe("~/base");
+    // The control: it gives the folder, and then knows what was denied by its old name alone.
+    const naive = parentsOpen(limits);
+    expect(await move(naive, "~/data/in", "~/moved")).toBe("~/moved");
+    expect(short(await ask(naive, full(key)))).toBe(key);
+
+    // Where somebody else has moved it, the guard knows it by its inode: what was denied, and what held it.
+    expect(await ask(guard, full(key))).toBe("path_denied");
+    expect(await ask(guard, full("~/moved/deep"), "write")).toBe("path_denied");
+    expect(await ask(guard, full("~/moved"), "write")).toBe("path_denied");
+    expect(short(await ask(guard, full("~/moved/g"), "write"))).toBe("~/moved/g");
+    expect(short(await ask(createPathGuard(limits), full(key)))).toBe(key);
+  });
+
   test("the answer holds no link: the path that was asked for goes elsewhere once it is swapped", async () => {
     const got = await createPathGuard(fullLimits(DATA))(full("~/data/inner/x"), "write");
     rmSync(full("~/data/inner"));
@@ -400,6 +438,9 @@ describe("paths that a job declares", () => {
     [{ read: [], write: [[]] }, "/x", true, false, true],
     [{ deny: ["/data/in"] }, "/data/in/x", false, false, false],
     [{ deny: ["/data/in"] }, "/data/inner", true, true, true],
+    [{ deny: ["/data/in/deep"] }, "/data", true, false, true],
+    [{ deny: ["/data/in/deep"] }, "/", true, false, true],
+    [{ deny: ["/data/in/deep"] }, "/data/in/f", true, true, true],
     [{ deny: ["data"] }, "/x", false, false, false],
   ])("%j lets %j be read, written, either: %s, %s, %s", (limits, path, read, write, any) => {
     const got = (["read", "write", "any"] as const).map((mode) => allowsPath(limits, path, mode));
@@ -525,6 +566,7 @@ describe("against a naive walk of the same tree in memory", () => {
     ["takes entries as they are written", entriesAsWritten],
     ["takes all lists for one", oneList],
     ["takes an empty list for none", emptyIsAbsent],
+    ["lets the parents of a denied place be written", parentsOpen],
   ])("one that %s does not: the control", async (_, make) => {
     const details = await holds(make, 2_000).check;
     expect(details.failed).toBe(true);

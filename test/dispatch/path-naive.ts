@@ -17,17 +17,21 @@ interface Parts {
   readonly within?: Within;
   /** Default: all lists. */
   readonly all?: boolean;
+  /** Default: what holds something denied is not written. */
+  readonly above?: boolean;
 }
 
 const byComponent: Within = (path, folder) => path === folder || path.startsWith(folder === sep ? sep : folder + sep);
 
-function naive({ lead, entry, within = byComponent, all = true }: Parts): MakeGuard {
+function naive({ lead, entry, within = byComponent, all = true, above = true }: Parts): MakeGuard {
   return (limits) => async (path, mode) => {
     const real = lead(path);
     const on = (list: readonly string[]): boolean => list.some((folder) => within(real, entry(folder)));
     const lists = limits?.[mode];
     const allowed = lists === undefined || (all ? lists.every(on) : lists.some(on));
-    if (!allowed || on(limits?.deny ?? [])) throw new GuardError("path_denied", "denied");
+    const deny = limits?.deny ?? [];
+    const holds = above && mode === "write" && deny.some((denied) => within(entry(denied), real));
+    if (!allowed || holds || on(deny)) throw new GuardError("path_denied", "denied");
     return real;
   };
 }
@@ -63,6 +67,9 @@ export const entriesAsWritten = naive({ lead: realParent, entry: (e) => resolve(
 
 /** Takes all lists for one. */
 export const oneList = naive({ lead: realParent, entry: realParent, all: false });
+
+/** Lets a folder be written, and so be moved, that holds what is denied. */
+export const parentsOpen = naive({ lead: realParent, entry: realParent, above: false });
 
 /** An empty list for no list. */
 export const emptyIsAbsent: MakeGuard = (limits) =>

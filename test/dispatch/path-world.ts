@@ -143,8 +143,12 @@ export function answer(root: Folder, limits: PathLimits, path: string, mode: "re
     some.map((one) => lead(root, one)?.path).filter((one) => one !== undefined);
   const below = (one: string, some: readonly string[]): boolean =>
     some.some((folder) => `${one}/`.startsWith(`${folder}/`));
+  const holds = (one: string, some: readonly string[]): boolean =>
+    some.some((place) => `${place}/`.startsWith(one === "/" ? one : `${one}/`));
   const denied = [...(limits.deny ?? []).map((one) => strip(posix.normalize(one))), ...leads(limits.deny ?? [])];
   if (below(real.path, denied) || below(strip(posix.normalize(path)), denied)) return "path_denied";
+  if (mode === "write" && (holds(real.path, denied) || holds(strip(posix.normalize(path)), denied)))
+    return "path_denied";
   for (const list of limits[mode] ?? []) if (!below(real.path, leads(list))) return "path_denied";
   return real.path;
 }

@@ -6,7 +6,10 @@ import { quoted } from "../../policy/source.js";
 export interface GuardedInit {
   /** Default `GET`. */
   readonly method?: string | undefined;
-  /** A `Host` of its own is refused: it could name another server than the one that was checked. */
+  /**
+   * A `Host` of its own is refused: it could name another server than the one that was checked. So is a `Content-Length`:
+   * one that does not fit the body leaves the server waiting.
+   */
   readonly headers?: Headers | Iterable<readonly [string, string]> | Readonly<Record<string, string>> | undefined;
   /** Read whole before anything is sent, so that it can be sent again after a redirect. */
   readonly body?: string | Uint8Array | URLSearchParams | FormData | Blob | null | undefined;
@@ -51,6 +54,9 @@ export async function readCall(url: URL, { method, headers, body }: GuardedInit)
   });
   if (request.headers.has("host")) {
     throw new GuardError("host_denied", "the header `host` cannot be set: it follows from the URL");
+  }
+  if (request.headers.has("content-length")) {
+    throw new TypeError("the header `content-length` cannot be set: it is computed from the body");
   }
   return {
     url,

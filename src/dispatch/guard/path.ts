@@ -18,6 +18,7 @@ export function allowsPath(limits: PathLimits | undefined, path: string, mode: "
   const { written } = reading.route;
   const { read, write, deny } = readLimits(limits);
   if (deny === null || isDenied(written, deny.map(writtenOf))) return false;
+  if (mode === "write" && holdsDenied(written, deny.map(writtenOf))) return false;
   const onAll = (lists: RouteLists | undefined): boolean => isOnAll(written, writtenLists(lists));
   if (mode === "any") return onAll(read) || onAll(write);
   return onAll(mode === "read" ? read : write);
@@ -37,9 +38,10 @@ export interface PathGuard {
  * folder in another case is refused even where the file system takes it for the same.
  *
  * An allow list is held against where a path leads, by where its entries led when the guard was made: make one for each
- * run, or a run could move what the next call allows. A denied entry covers all below it, not its parents: as it is
- * written, where it led when the guard was made, where it leads now, and whatever has its inode (another case, a hard
- * link, a mount). On macOS and Windows it covers every case and composition. Both readings of `..` must be clear of it.
+ * run, or a run could move what the next call allows. A denied entry covers all below it: as it is written, where it led
+ * when the guard was made, where it leads now, and whatever has or had its inode (another case, a hard link, a mount,
+ * another name by now). Its parents may be read, but not be written themselves: that would rename or remove what is
+ * denied. On macOS and Windows it covers every case and composition. Both readings of `..` must be clear of it.
  *
  * A guard on arguments is not a sandbox. Between the answer and its use somebody else can put a link where a folder was.
  * What narrows that: use the answer, at once, and never the path that was asked for; open with `O_NOFOLLOW`, new files
@@ -65,11 +67,15 @@ export function createPathGuard(limits: PathLimits | undefined): PathGuard {
     if (!isOnAll(found.place, allow[mode])) {
       throw new GuardError("path_denied", `${quoted(path)} is not where the policy allows to ${mode}`, LINKS_COUNT);
     }
-    const now = await walkAll(deny, seen);
-    if ([...denied, ...now].some(isUntold)) throw untold(path);
-    const entries = [...deny.map(writtenOf), ...[...denied, ...now].flatMap(placeOf)];
-    if ([reading.route.written, found.place].some((place) => isDenied(place, entries)) || isOneOf(found, now)) {
+    const walks = [...denied, ...(await walkAll(deny, seen))];
+    if (walks.some(isUntold)) throw untold(path);
+    const entries = [...deny.map(writtenOf), ...walks.flatMap(placeOf)];
+    const places = [reading.route.written, found.place];
+    if (places.some((place) => isDenied(place, entries)) || isOneOf(found, walks)) {
       throw new GuardError("path_denied", `${quoted(path)} is where the policy denies everything`, LINKS_COUNT);
+    }
+    if (mode === "write" && (places.some((place) => holdsDenied(place, entries)) || isOnWay(found, walks))) {
+      throw new GuardError("path_denied", `${quoted(path)} holds what the policy denies`, ONLY_BELOW);
     }
     return placeText(found.place);
   };
@@ -77,6 +83,7 @@ export function createPathGuard(limits: PathLimits | undefined): PathGuard {
 }
 
 const LINKS_COUNT = { help: "what counts is where a path leads, with every link followed" };
+const ONLY_BELOW = { help: "such a folder can be read, and other files in it written, but not the folder itself" };
 
 const WORDS: Readonly<Record<WalkFailure, string>> = {
   missing: "goes up from a folder that does not exist",
@@ -110,6 +117,17 @@ function isOnAll(place: Place, lists: PlaceLists | undefined): boolean {
 
 function isDenied(place: Place, entries: readonly Place[]): boolean {
   return entries.some((entry) => mayBeWithin(place, entry, process.platform));
+}
+
+/** True for a folder of which a denied place is below: to rename or remove it does that to what is denied. */
+function holdsDenied(place: Place, entries: readonly Place[]): boolean {
+  return entries.some((entry) => mayBeWithin(entry, place, process.platform));
+}
+
+/** True where what was found is itself, not only by its name, on the way to one of the entries. */
+function isOnWay(found: Found, entries: readonly Walk[]): boolean {
+  const [end] = identityOf(found);
+  return end !== undefined && entries.some((entry) => entry.ok && entry.identities.includes(end));
 }
 
 /** True where one of the entries itself, not only its name, is on the way. */
