@@ -219,6 +219,7 @@ function intentText(job: Job, row: FloorRow, commitment: string): string {
     constraints: { max_runtime_sec: 900 },
     decision: {
       approvals: [],
+      erred: [],
       limits: [],
       matched: ["svc500-read"],
       outputs: [{ action: "redact", rule_id: "@output-default" }],

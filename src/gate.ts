@@ -191,7 +191,9 @@ async function openGate({ settings, dispatchers, permitKeys, policy, store, ownS
   });
 
   const facts = { owner: owner.id, pid: owner.pid, fail_mode: "closed", store: store.kind };
-  await store.change({ kind: "open", now: openedAt, waitMs: SETTLE_WAIT_MS, owner, facts });
+  const ticks = clock.ticks();
+  const opened = await store.change({ kind: "open", now: openedAt, waitMs: SETTLE_WAIT_MS, owner, ticks, facts });
+  if (opened.status === "done" && opened.tickOffset !== undefined) clock.agree(opened.tickOffset);
   await recover(core);
   if (policy !== null && settings.activate === "always") await core.activate(policy, "open");
   else await core.adopt();
@@ -215,9 +217,12 @@ async function openGate({ settings, dispatchers, permitKeys, policy, store, ownS
     await quiet(core, CLOSE_WAIT_MS);
     await tending;
     await recordUnsettled(core);
+    const now = clock.wall();
     const left = { owner: owner.id, unsettled: core.unsettled.length };
+    // Whatever still runs keeps its places in pools for as long as this process may be believed to live.
+    const lingers = core.pooled.size === 0 ? null : { ...owner, leaseUntil: now + LINGER_MS };
     try {
-      await store.change({ kind: "leave", now: clock.wall(), waitMs: SETTLE_WAIT_MS, owner: owner.id, facts: left });
+      await store.change({ kind: "leave", now, waitMs: SETTLE_WAIT_MS, owner: owner.id, lingers, facts: left });
     } finally {
       if (ownStore) await store.close();
     }
@@ -229,13 +234,25 @@ async function openGate({ settings, dispatchers, permitKeys, policy, store, ownS
 /** How long closing waits for jobs that run, in milliseconds. What runs longer ends as `UNKNOWN`. */
 const CLOSE_WAIT_MS = 10_000;
 
-/** Resolves when all calls have an answer and all late results are recorded, or when the time for that is over. */
+/** How long a closed gate's functions that run on keep their places in pools, if the process is not found dead before. */
+const LINGER_MS = 3_600_000;
+
+/**
+ * Resolves when all calls have an answer, functions that hold places have ended and all late results are recorded, or when
+ * the time for that is over.
+ */
 async function quiet(core: Core, waitMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
   const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, waitMs);
+    timer = setTimeout(() => {
+      isOver = true;
+      resolve();
+    }, waitMs);
   });
-  await Promise.race([Promise.allSettled(core.background), over]);
+  while (!isOver && core.background.size + core.pooled.size > 0) {
+    await Promise.race([Promise.allSettled([...core.background, ...core.pooled]), over]);
+  }
   clearTimeout(timer);
 }
 

@@ -33,7 +33,8 @@ export type Constrained =
  * the job is refused, and the answer names it.
  */
 export function constrain(asked: Constraining): Constrained {
-  const { decision, own, maxRuntimeSec, enforcers } = asked;
+  const { decision, maxRuntimeSec, enforcers } = asked;
+  const own = narrowing(asked.own, decision);
   const { paths, network } = decision.constraints;
   const plain = paths === undefined && network === undefined && own.paths === undefined && own.network === undefined;
   if (plain) return { ok: true, constraints: limits(decision.constraints, own, maxRuntimeSec), enforcedBy: NOBODY };
@@ -48,6 +49,12 @@ export function constrain(asked: Constraining): Constrained {
 
 const KEYS: readonly EnforceableKey[] = ["paths", "network"];
 const NOBODY = Object.freeze({});
+
+/** What of a job's own limits narrows anything: where no rule gives retries there are none, and the job gives itself none. */
+function narrowing(own: JobConstraints, { constraints }: Decision): JobConstraints {
+  if (own.maxRetries === undefined || constraints.maxRetries !== undefined) return own;
+  return { ...own, maxRetries: 0 };
+}
 
 /** The job's own lists as lists that must all hold: one of them. */
 function ownLimits({ paths, network, ...numbers }: JobConstraints): Constraints {

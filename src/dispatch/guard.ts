@@ -16,6 +16,8 @@ export interface Guard {
 /** A guard, with what it was asked so far. */
 export interface WatchedGuard {
   readonly guard: Guard;
+  /** Which attempt it was given to. */
+  readonly attempt: number;
   readonly asked: () => number;
   readonly refused: () => number;
   /** Ends the connections that it opened: what came over them was read by now, or is of no use to anybody. */
@@ -35,7 +37,7 @@ export async function openPaths({ paths }: Constraints): Promise<PathGuard> {
 /** The guard of one attempt. */
 export function createGuard(
   constraints: Constraints,
-  { path, signal }: { readonly path: PathGuard; readonly signal: () => AbortSignal },
+  { attempt, path, signal }: { readonly attempt: number; readonly path: PathGuard; readonly signal: () => AbortSignal },
 ): WatchedGuard {
   let asked = 0;
   let refused = 0;
@@ -67,5 +69,5 @@ export function createGuard(
     },
     fetch: (input: string | URL, init?: GuardedInit) => counted(() => fetch(input, init)),
   });
-  return { guard, asked: () => asked, refused: () => refused, end: () => ended.abort() };
+  return { guard, attempt, asked: () => asked, refused: () => refused, end: () => ended.abort() };
 }

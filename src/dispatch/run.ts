@@ -29,15 +29,18 @@ export interface Run {
   readonly dispatch: Dispatch;
   readonly constraints: Constraints;
   readonly idempotencyKey: string;
-  readonly permitFor: (attempt: number) => Permit;
+  /** The permit of an attempt; `leftMs` answers how long it still has, 0 or less once it is over. */
+  readonly permitFor: (attempt: number, leftMs: () => number) => Permit;
   /** The caller's own wish to stop; it is passed on, and ends retrying. */
   readonly signal: AbortSignal | undefined;
   /** Milliseconds on a clock that never goes back. */
   readonly monotonic: () => number;
-  /** Asked before each further attempt: false ends the run with the error at hand. */
-  readonly mayRetry: (nextAttempt: number) => Promise<boolean>;
+  /** Asked before each further attempt, within the time that is left: false ends the run with the error at hand. */
+  readonly mayRetry: (nextAttempt: number, leftMs: number) => Promise<boolean>;
   /** Says of an error that the attempt had no effect, beside those that say so themselves. */
   readonly isWithoutEffect: ((error: unknown) => boolean) | undefined;
+  /** Told of each call, which resolves when the function has really ended. */
+  readonly onCall: (ended: Promise<unknown>) => void;
   /** Every guard that was asked for is put here. */
   readonly guards: WatchedGuard[];
   /** Told how a function ended that was no longer waited for. */
@@ -64,7 +67,7 @@ export async function runAttempts(run: Run): Promise<RunEnd> {
 
   for (let attempt = 1; ; attempt += 1) {
     const began = run.monotonic();
-    const ending = await callOnce(run, { attempt, path }, left());
+    const ending = await callOnce(run, { attempt, path, left }, left());
     const durationMs = run.monotonic() - began;
     if (ending.kind === "timed_out") {
       attempts.push({ attempt, ended: "timed_out", durationMs });
@@ -76,7 +79,9 @@ export async function runAttempts(run: Run): Promise<RunEnd> {
     const pauseMs = Math.random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt);
     if (pauseMs >= left()) return { ...ending, attempts };
     await pause(pauseMs, run.signal);
-    if (gaveUp(run) || !(await run.mayRetry(attempt + 1))) return { ...ending, attempts };
+    if (gaveUp(run) || left() <= 0 || !(await run.mayRetry(attempt + 1, left()))) return { ...ending, attempts };
+    // The store took its time to answer: an attempt that can only be late, or that nobody wants, is none.
+    if (gaveUp(run) || left() <= 0) return { ...ending, attempts };
   }
 }
 
@@ -98,6 +103,8 @@ function gaveUp(run: Run): boolean {
 interface Turn {
   readonly attempt: number;
   readonly path: PathGuard | undefined;
+  /** Milliseconds that the run has left. */
+  readonly left: () => number;
 }
 
 /** One call, waited for until it ends or its time is over: whichever comes first, and nothing after it. */
@@ -119,25 +126,29 @@ function callOnce(run: Run, turn: Turn, budgetMs: number): Promise<Ending | { re
       resolve(inTime ? ending : { kind: "timed_out" });
       if (!inTime) run.onLate(ending, turn.attempt);
     };
-    call(run, turn, stop).then(ended, reject);
+    const called = call(run, turn, stop);
+    run.onCall(called);
+    called.then(ended, reject);
   });
 }
 
 /** Every way a function can end, as a value: it may throw at once, reject, or answer. */
-async function call(run: Run, { attempt, path }: Turn, stop: Stop): Promise<Ending> {
+async function call(run: Run, { attempt, path, left }: Turn, stop: Stop): Promise<Ending> {
   let watched: WatchedGuard | undefined;
+  let ended = false;
   const context = Object.freeze({
     get signal() {
       return stop.signal();
     },
     get guard() {
       if (watched === undefined) {
-        watched = createGuard(run.constraints, { path: path ?? createPathGuard(undefined), signal: stop.signal });
+        const paths = path ?? createPathGuard(undefined);
+        watched = createGuard(run.constraints, { attempt, path: paths, signal: stop.signal });
         run.guards.push(watched);
       }
       return watched.guard;
     },
-    permit: run.permitFor(attempt),
+    permit: run.permitFor(attempt, () => (ended ? 0 : left())),
     constraints: run.constraints,
     attempt,
     idempotencyKey: run.idempotencyKey,
@@ -148,6 +159,7 @@ async function call(run: Run, { attempt, path }: Turn, stop: Stop): Promise<Endi
   } catch (error) {
     return { kind: "threw", error };
   } finally {
+    ended = true;
     watched?.end();
   }
 }

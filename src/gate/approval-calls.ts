@@ -85,7 +85,7 @@ export function createCalls(desk: Desk): Calls {
 
   const change = (stored: StoredApproval, answer: ChangeAnswer): void => {
     if (answer.status === "done") return;
-    if (answer.status === "policy_changed" || answer.status === "spent") throw policyChanged();
+    if (!("approval" in answer)) throw policyChanged();
     throw approvalRefusal(answer.status, answer.approval ?? stored.row);
   };
 

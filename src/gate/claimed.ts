@@ -26,8 +26,10 @@ export interface Claimed {
   readonly inForce: InForce;
   readonly dispatch: Dispatch;
   readonly signal: AbortSignal | undefined;
-  readonly permitFor: (attempt: number) => Permit;
+  readonly permitFor: (attempt: number, leftMs: () => number) => Permit;
   readonly firstPermit: Permit;
+  /** How long the first attempt still has: told once it begins. */
+  readonly first: { leftMs: () => number };
 }
 
 /** Takes the claimed job over. The last step before the dividing line. */
@@ -42,10 +44,11 @@ export function takeOver(
   const { inForce } = asked;
   // An approved job runs under no more than what was shown to who approved it.
   const constraints = approval === null ? asked.constraints : (JSON.parse(row.constraints ?? "{}") as Constraints);
-  const permitFor = (attempt: number): Permit =>
+  const permitFor = (attempt: number, leftMs: () => number): Permit =>
     issuePermit({
       keys: core.permitKeys,
       now: core.clock.wall,
+      leftMs,
       traceId: row.traceId,
       constraints,
       jobId: row.id,
@@ -55,6 +58,7 @@ export function takeOver(
       dispatcher: chosen.name,
       attempt,
     });
+  const first = { leftMs: () => 0 };
   return {
     row,
     approval,
@@ -69,7 +73,8 @@ export function takeOver(
     dispatch: chosen.dispatch,
     signal,
     permitFor,
-    firstPermit: permitFor(1),
+    firstPermit: permitFor(1, () => first.leftMs()),
+    first,
   };
 }
 

@@ -1,3 +1,6 @@
+import { bootId } from "../store/owner.js";
+import type { Ticks } from "../store/port.js";
+
 /** The gate's time: read once a step and passed on. */
 export interface Clock {
   /** Milliseconds since 1970-01-01T00:00:00Z. Never goes back, never stands still, and is never behind what was logged. */
@@ -5,13 +8,22 @@ export interface Clock {
   /** Milliseconds that only ever grow, for spans. */
   readonly monotonic: () => number;
   /**
-   * Whole milliseconds for windows: what `wall` said when it was made, plus what has passed since. Setting the system's clock
-   * neither opens a window early nor keeps it shut.
+   * Whole milliseconds for windows: the machine's monotonic clock, and what the first process on this boot added to it.
+   * Setting the system's clock neither opens a window early nor keeps it shut, and all processes here tell the same.
    */
   readonly tick: () => number;
+  /** What this process would add, and for which boot; null where the time is injected or the system tells no boot. */
+  readonly ticks: () => Ticks | null;
+  /** Takes over what is added for all. */
+  readonly agree: (tickOffset: number) => void;
   /** By how many milliseconds the system's clock was set since this was last asked; null where it was not. */
   readonly takeJump: () => number | null;
 }
+
+/** Whole milliseconds of the clock that all processes of a machine read alike, and that nobody can set. */
+const reading = (): number => Number(process.hrtime.bigint() / 1_000_000n);
+
+const BOOT = bootId();
 
 /** From how many milliseconds on a step of the system's clock is a jump, and not the work of who keeps it right. */
 const JUMP_MS = 5_000;
@@ -30,7 +42,7 @@ export function createClock(now: (() => number) | undefined, latestLogged: numbe
       if (told > latest) latest = told;
       return latest;
     };
-    return { wall, monotonic, tick: wall, takeJump: () => null };
+    return { wall, monotonic, tick: wall, ticks: () => null, agree: () => undefined, takeJump: () => null };
   }
   let latestAt = monotonic();
   let offset = Date.now() - latestAt;
@@ -45,11 +57,15 @@ export function createClock(now: (() => number) | undefined, latestLogged: numbe
     latestAt = at;
     return Math.floor(latest);
   };
-  const [base, baseAt] = [look(), monotonic()];
+  let added = look() - reading();
   return {
     wall: look,
     monotonic,
-    tick: () => Math.floor(base + monotonic() - baseAt),
+    tick: () => reading() + added,
+    ticks: () => (BOOT === "" ? null : { boot: BOOT, reading: reading(), offset: added }),
+    agree: (tickOffset) => {
+      added = tickOffset;
+    },
     takeJump: () => {
       look();
       const taken = Math.round(jump);

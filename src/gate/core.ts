@@ -38,6 +38,8 @@ export interface Core {
   readonly running: Map<string, Promise<Outcome>>;
   /** Calls that are not answered yet, and work that goes on after its caller has an answer. */
   readonly background: Set<Promise<unknown>>;
+  /** Functions that hold places in pools and have not ended, waited for or not. */
+  readonly pooled: Set<Promise<unknown>>;
   /** What was observed and could not be recorded yet. */
   readonly unsettled: SettleRequest[];
   readonly isClosed: () => boolean;
@@ -111,6 +113,7 @@ export function createCore(parts: CoreParts): Core {
     ownerId: owner.id,
     running: new Map(),
     background: new Set(),
+    pooled: new Set(),
     unsettled: [],
     adopt,
     inForce: () => {

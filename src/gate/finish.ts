@@ -1,12 +1,12 @@
 import type { WatchedGuard } from "../dispatch/guard.js";
 import { type Ending, type RunEnd, runAttempts } from "../dispatch/run.js";
 import { sealEvent } from "../evidence/event.js";
-import type { Outcome, OutputRule } from "../outcome.js";
+import type { Decision, Outcome, OutputRule } from "../outcome.js";
 import { decideAdmitted } from "../policy/policy.js";
 import { ROUNDS } from "./claim.js";
 import { type Claimed, rowFacts } from "./claimed.js";
 import { type Core, SETTLE_WAIT_MS, track } from "./core.js";
-import { inspect } from "./seen.js";
+import { inspect, type Seen } from "./seen.js";
 import { prepareSettlement, record, recordLate, type Settlement, settleUnknown } from "./settle.js";
 
 /** Dispatch, inspect, settle. Rejects only when one of them fails; the caller turns that into `UNKNOWN`. */
@@ -18,7 +18,8 @@ export async function finish(core: Core, claimed: Claimed): Promise<Outcome> {
   try {
     const end = await dispatch(core, claimed, guards);
     ended = end.kind !== "timed_out";
-    const seen = inspect(claimed, end, { rules: outputRules(core, claimed), guards });
+    const last = guardsOf(guards, end.attempts.length);
+    const seen = inspect(claimed, end, { rules: outputRules(core, claimed), guards: last });
     const durationMs = core.clock.monotonic() - startedAt;
     settlement = prepareSettlement(core, claimed, { end, seen, durationMs, guards });
   } catch (error) {
@@ -37,14 +38,31 @@ function dispatch(core: Core, claimed: Claimed, guards: WatchedGuard[]): Promise
     dispatch: claimed.dispatch,
     constraints: claimed.constraints,
     idempotencyKey: `${row.tenantId}/${row.id}`,
-    permitFor: (attempt) => (attempt === 1 ? claimed.firstPermit : claimed.permitFor(attempt)),
+    permitFor: (attempt, leftMs) => {
+      if (attempt > 1) return claimed.permitFor(attempt, leftMs);
+      claimed.first.leftMs = leftMs;
+      return claimed.firstPermit;
+    },
     signal: claimed.signal,
     monotonic: core.clock.monotonic,
     isWithoutEffect: core.settings.isWithoutEffect,
     guards,
-    mayRetry: (attempt) => mayRetry(core, claimed, attempt).catch(() => false),
+    mayRetry: (attempt, leftMs) => mayRetry(core, claimed, { attempt, leftMs }).catch(() => false),
+    onCall: (called) => holdPlaces(core, claimed, called),
     onLate: (ending, attempt) => void track(core, late(core, claimed, { ending, attempt, guards })),
   });
+}
+
+/** While a function runs that holds places in pools, its gate is not gone, also when nobody waits for it any more. */
+function holdPlaces(core: Core, { decision }: Claimed, called: Promise<unknown>): void {
+  if ((decision?.obligations.pools.length ?? 0) === 0) return;
+  const ended = (): void => void core.pooled.delete(held);
+  const held = called.then(ended, ended);
+  core.pooled.add(held);
+}
+
+function guardsOf(guards: readonly WatchedGuard[], attempt: number): readonly WatchedGuard[] {
+  return guards.filter((guard) => guard.attempt === attempt);
 }
 
 /** Nobody waits for a late result any more, so nobody can be told that its record failed. */
@@ -58,14 +76,35 @@ async function late(
   }: { readonly ending: Ending; readonly attempt: number; readonly guards: readonly WatchedGuard[] },
 ): Promise<void> {
   try {
-    await recordLate(core, claimed, inspect(claimed, ending, { rules: outputRules(core, claimed), guards }), attempt);
+    await recordLate(core, claimed, lookedAt(core, claimed, { ending, attempt, guards }), attempt);
   } catch {
     // The outcome that counts was settled when the time was over.
   }
 }
 
+/** What came late, inspected; where that fails nothing of it is kept, but the record still says that the function ended. */
+function lookedAt(
+  core: Core,
+  claimed: Claimed,
+  {
+    ending,
+    attempt,
+    guards,
+  }: { readonly ending: Ending; readonly attempt: number; readonly guards: readonly WatchedGuard[] },
+): Seen {
+  try {
+    return inspect(claimed, ending, { rules: outputRules(core, claimed), guards: guardsOf(guards, attempt) });
+  } catch {
+    return { status: "QUARANTINED", held: null, message: "what came late could not be inspected", findings: [] };
+  }
+}
+
 /** Before each further attempt the policy in force is asked again; what it would now refuse or tighten is not run again. */
-async function mayRetry(core: Core, claimed: Claimed, attempt: number): Promise<boolean> {
+async function mayRetry(
+  core: Core,
+  claimed: Claimed,
+  { attempt, leftMs }: { readonly attempt: number; readonly leftMs: number },
+): Promise<boolean> {
   const { row, admission, derivedTags } = claimed;
   for (let round = 0; round < ROUNDS; round += 1) {
     const { policy, epoch } = core.inForce();
@@ -75,15 +114,23 @@ async function mayRetry(core: Core, claimed: Claimed, attempt: number): Promise<
       const decision = decideAdmitted(policy, admission.job, derivedTags, core.settings.declaredTags);
       // An approval was given under the policy that asked for it, and limits were taken under it: neither carries over.
       if (decision.type !== "ALLOW" && decision.type !== "ALLOW_WITH_CONSTRAINTS") return false;
-      if (JSON.stringify(decision.constraints) !== JSON.stringify(claimed.decision?.constraints)) return false;
+      if (limitsText(decision) !== limitsText(claimed.decision)) return false;
     }
     const facts = { ...rowFacts(row), attempt, epoch, snapshot: policy.snapshot };
     const event = sealEvent("job.retried", now, facts);
-    const answer = await core.store.change({ kind: "retry", now, waitMs: SETTLE_WAIT_MS, epoch, event });
+    const waitMs = Math.min(SETTLE_WAIT_MS, leftMs);
+    const hold = { tenantId: row.tenantId, jobId: row.id, owner: core.ownerId };
+    const answer = await core.store.change({ kind: "retry", now, waitMs, epoch, ...hold, event });
     if (answer.status === "done") return true;
+    if (answer.status !== "policy_changed") return false;
     await core.adopt();
   }
   return false;
+}
+
+/** All that a decision holds a run to. */
+function limitsText(decision: Decision | null): string {
+  return JSON.stringify([decision?.constraints, decision?.obligations.limits, decision?.obligations.pools]);
 }
 
 /** The output rules of the claim, joined with those in force now: a rule that came in between still holds back. */

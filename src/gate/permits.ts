@@ -65,8 +65,18 @@ function readCheck(check: PermitCheck): PermitCheck {
 }
 
 async function spend(core: Core, permitId: string, expiresAt: number, about: EventFacts): Promise<boolean> {
+  if (typeof permitId !== "string" || !Number.isFinite(expiresAt))
+    throw new TypeError("`spend` takes an id and a time");
+  const now = core.clock.wall();
   const facts = { ...about, permit_id: boundText(permitId) };
-  const step = { kind: "spend", now: core.clock.wall(), waitMs: SETTLE_WAIT_MS, permitId, expiresAt, facts } as const;
+  const step = {
+    kind: "spend",
+    now,
+    waitMs: SETTLE_WAIT_MS,
+    permitId,
+    expiresAt: Math.ceil(expiresAt),
+    facts,
+  } as const;
   const { status } = await core.store.change(step);
   if (status === "done" || status === "spent") return status === "done";
   throw new TypeError("the store does not say whether the permit was spent");

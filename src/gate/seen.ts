@@ -23,6 +23,7 @@ export type Seen =
 /** What is looked at beside the output itself. */
 interface Looking {
   readonly rules: readonly OutputRule[];
+  /** Those of the attempt that ended so: what another one asked vouches for nothing. */
   readonly guards: readonly WatchedGuard[];
 }
 
@@ -47,6 +48,10 @@ export function inspect(
     }
     case "threw": {
       const { error, findings } = inspectError(end.error, rules);
+      // An error carries out as much as a result does.
+      if (!wasAsked(claimed, guards)) {
+        return { status: "QUARANTINED", held: JSON.stringify(error), message: UNASKED, findings };
+      }
       const isTooLarge = maxOutputBytes !== undefined && bytesOf(JSON.stringify(error)) > maxOutputBytes;
       return { status: "FAILED", error: isTooLarge ? TOO_LARGE : error, findings };
     }
@@ -57,7 +62,6 @@ export function inspect(
   }
 }
 
-/** An error carries out as much as a result does. */
 const TOO_LARGE: OutcomeError = Object.freeze({
   name: "Error",
   message: "the error was withheld: it is larger than `max_output_bytes`",
@@ -67,7 +71,7 @@ const UNASKED = "the dispatcher states that it does all through its guard, and n
 
 /** A dispatcher that is held by its guard alone, and did not ask it once, did not do what it states. */
 function wasAsked({ enforcedBy }: Claimed, guards: readonly WatchedGuard[]): boolean {
-  const byGuard = Object.values(enforcedBy).some((names) => names?.length === 1 && names[0] === "guard");
+  const byGuard = Object.values(enforcedBy).some((names) => names?.every((name) => name === "guard") === true);
   return !byGuard || guards.some((guard) => guard.asked() > 0);
 }
 

@@ -20,7 +20,7 @@ export interface JobResources {
 export interface JobConstraints {
   /** Seconds, greater than 0, at most 31,536,000. */
   readonly maxRuntimeSec?: number;
-  /** Integer from 0 to 1,000. */
+  /** Integer from 0 to 1,000. Where no rule of the policy gives retries there are none. */
   readonly maxRetries?: number;
   /** Bytes of the output's canonical JSON, an integer of 0 or more. */
   readonly maxOutputBytes?: number;

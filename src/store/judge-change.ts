@@ -24,12 +24,16 @@ export interface ChangeView {
   readonly loggedAt: number;
   /** `cancel`, `lift`: the request. */
   readonly approval: ApprovalRow | null;
-  /** `cancel`: the job. */
+  /** `cancel`, `retry`: the job. */
   readonly job: JobRow | null;
   /** `cancel`: up to two jobs that wait for the request. */
   readonly waiting: readonly JobRow[];
   /** `expire`: open requests that have lapsed. */
   readonly lapsed: readonly ApprovalRow[];
+  /** `open`: what was said for this boot before. */
+  readonly tickOffset: number | null;
+  /** `open`, on a boot that nothing was said for: the latest place in any limit. */
+  readonly latestPlace: number | null;
   /** `spend`: whether the permit was spent before. */
   readonly isSpent: boolean;
 }
@@ -42,15 +46,12 @@ export function judgeChange(change: Change, view: ChangeView): Judgement<ChangeA
   const { active } = view;
   switch (change.kind) {
     case "open":
-      return done(active, [
-        { to: "owners", row: change.owner },
-        { to: "events", event: sealEvent("gate.opened", now, change.facts) },
-      ]);
+      return open(change, view);
     case "renew":
       return done(active, [{ to: "owners", row: change.owner }]);
     case "leave":
       return done(active, [
-        { to: "owners_gone", id: change.owner },
+        change.lingers === null ? { to: "owners_gone", id: change.owner } : { to: "owners", row: change.lingers },
         { to: "events", event: sealEvent("gate.closed", now, change.facts) },
       ]);
     case "activate":
@@ -58,6 +59,9 @@ export function judgeChange(change: Change, view: ChangeView): Judgement<ChangeA
     case "note":
       return done(active, [{ to: "events", event: sealEvent(change.type, now, change.facts) }]);
     case "retry":
+      if (view.job?.owner !== change.owner || view.job.status !== "RUNNING") {
+        return { answer: { status: "not_claimed" }, writes: [] };
+      }
       if (active?.epoch !== change.epoch) return { answer: { status: "policy_changed" }, writes: [] };
       return done(active, [{ to: "events", event: change.event }]);
     case "expire":
@@ -69,6 +73,23 @@ export function judgeChange(change: Change, view: ChangeView): Judgement<ChangeA
     case "spend":
       return spend(change, view);
   }
+}
+
+/**
+ * Processes on one machine tell windows by one clock, however the system's time was set between their starts: whoever is
+ * first on a boot says what it adds, and begins no earlier than any place that is taken.
+ */
+function open(change: Of<"open">, view: ChangeView): Judgement<ChangeAnswer> {
+  const { now, owner, ticks, facts } = change;
+  const writes: Write[] = [
+    { to: "owners", row: owner },
+    { to: "events", event: sealEvent("gate.opened", now, facts) },
+  ];
+  if (ticks === null) return done(view.active, writes);
+  const { boot: id, reading, offset } = ticks;
+  const tickOffset = view.tickOffset ?? Math.max(offset, (view.latestPlace ?? 0) - reading);
+  if (view.tickOffset === null) writes.push({ to: "boots", id, tickOffset });
+  return { answer: { status: "done", active: view.active, tickOffset }, writes };
 }
 
 function spend(change: Of<"spend">, { active, isSpent }: ChangeView): Judgement<ChangeAnswer> {

@@ -50,6 +50,7 @@ export function createMemoryStore(): Store {
   const places = new Map<string, number[]>();
   const slots = new Map<string, Extract<Write, { readonly to: "slots" }>>();
   const permits = new Map<string, number>();
+  const boots = new Map<string, number>();
   const vault = new Map<string, Map<VaultKind, string>>();
   const events: LoggedEvent[] = [];
   /** The highest time that any event carries. */
@@ -120,6 +121,9 @@ export function createMemoryStore(): Store {
       case "owners_gone":
         owners.delete(write.id);
         for (const [key, { owner }] of slots) if (owner === write.id) slots.delete(key);
+        return;
+      case "boots":
+        boots.set(write.id, write.tickOffset);
         return;
       case "slots":
         slots.set(JSON.stringify([write.pool, write.tenantId, write.jobId]), write);
@@ -223,11 +227,18 @@ export function createMemoryStore(): Store {
       document: active()?.document ?? null,
       loggedAt: highest,
       approval: names ? approvalAt(change.approvalId) : null,
-      job: change.kind === "cancel" ? jobAt(change.tenantId, change.jobId) : null,
+      job: change.kind === "cancel" || change.kind === "retry" ? jobAt(change.tenantId, change.jobId) : null,
       waiting: change.kind === "cancel" ? waitingFor(change.approvalId).slice(0, 2) : [],
+      ...ticksOf(change),
       isSpent: change.kind === "spend" && permits.has(change.permitId),
       lapsed: change.kind === "expire" ? lapsedBy(Math.max(change.now, highest)).slice(0, change.limit) : [],
     };
+  };
+
+  const ticksOf = (change: Change): Pick<ChangeView, "tickOffset" | "latestPlace"> => {
+    if (change.kind !== "open" || change.ticks === null) return { tickOffset: null, latestPlace: null };
+    const latest = [...places.values()].flat().reduce((before, at) => Math.max(before, at), 0);
+    return { tickOffset: boots.get(change.ticks.boot) ?? null, latestPlace: latest };
   };
 
   const lapsedBy = (now: number): readonly ApprovalRow[] =>

@@ -41,6 +41,12 @@ function realm(): string {
   return known;
 }
 
+/** This boot of the machine, and its monotonic clock; empty where the system tells none. */
+export function bootId(): string {
+  const boot = read("/proc/sys/kernel/random/boot_id");
+  return boot === "" ? "" : [boot, link("/proc/self/ns/time")].join(" ");
+}
+
 /** When a process started, in clock ticks since boot: field 22 of proc(5) `stat`. */
 function startOf(pid: number): string | undefined {
   const stat = read(`/proc/${pid}/stat`);

@@ -282,17 +282,35 @@ export type VoteAnswer =
   /** Another policy is in force, or tags are known that were not counted with: look again and decide again. */
   | { readonly status: "policy_changed" };
 
+/** What the windows of one machine are told by, from one start of it to the next. */
+export interface Ticks {
+  /** The same for all processes that read one monotonic clock. */
+  readonly boot: string;
+  /** What that clock reads, in whole milliseconds. */
+  readonly reading: number;
+  /** What to add to it for the time since 1970, as far as this process knows: whoever is first says it for all. */
+  readonly offset: number;
+}
+
 /** A change of state that is neither claim, settle nor vote. */
 export type Change = { readonly now: number; readonly waitMs: number } & (
-  | { readonly kind: "open"; readonly owner: OwnerRow; readonly facts: EventFacts }
+  | { readonly kind: "open"; readonly owner: OwnerRow; readonly ticks: Ticks | null; readonly facts: EventFacts }
   | { readonly kind: "renew"; readonly owner: OwnerRow }
-  | { readonly kind: "leave"; readonly owner: string; readonly facts: EventFacts }
+  /** `lingers`: the owner as it stays, for functions that hold places in pools and run on. */
+  | { readonly kind: "leave"; readonly owner: string; readonly lingers: OwnerRow | null; readonly facts: EventFacts }
   /** Raises the epoch unless this very snapshot is active already. */
   | { readonly kind: "activate"; readonly snapshot: string; readonly document: string; readonly facts: EventFacts }
   /** Appends one event that changes no other state. */
   | { readonly kind: "note"; readonly type: EventType; readonly facts: EventFacts }
-  /** Asks, before a further attempt, whether the policy is still the one the claim was made under. */
-  | { readonly kind: "retry"; readonly epoch: number; readonly event: SealedEvent }
+  /** Asks, before a further attempt, whether policy and claim still stand: `not_claimed` when others gave the claim up. */
+  | {
+      readonly kind: "retry";
+      readonly epoch: number;
+      readonly tenantId: string;
+      readonly jobId: string;
+      readonly owner: string;
+      readonly event: SealedEvent;
+    }
   /** Records what has lapsed: at most `limit` requests in one step. */
   | { readonly kind: "expire"; readonly limit: number }
   /** Takes a job that waits out of its request, and ends the request when no other waits for it. */
@@ -322,10 +340,14 @@ export type ChangeAnswer =
   | {
       readonly status: "done";
       readonly active: PolicyHead | null;
+      /** `open`: what to add to the monotonic clock, for this and every other process on this boot. */
+      readonly tickOffset?: number;
       /** The request that was changed, where one was. */
       readonly approval?: ApprovalRow;
     }
   | { readonly status: "policy_changed" }
+  /** The claim is not the owner's any more, or the job does not run. */
+  | { readonly status: "not_claimed" }
   /** The permit was spent before. */
   | { readonly status: "spent" }
   | { readonly status: VoteRefusal; readonly approval: ApprovalRow | null };

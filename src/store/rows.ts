@@ -167,6 +167,7 @@ export type Write =
   | { readonly to: "owners"; readonly row: OwnerRow }
   /** Takes an owner away, and with it every place in a pool that it holds. */
   | { readonly to: "owners_gone"; readonly id: string }
+  | { readonly to: "boots"; readonly id: string; readonly tickOffset: number }
   /** A place in a pool, held until the function has ended or its owner is dead. */
   | {
       readonly to: "slots";

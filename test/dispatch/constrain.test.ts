@@ -41,6 +41,13 @@ describe("the limits of a run", () => {
       maxRetries: 2,
       maxOutputBytes: 9,
     });
+    // A job gives itself no retries: without a rule there are none, and absent is no more than 0.
+    expect(inForce([{ max_runtime_sec: 10 }], { own: { maxRetries: 7 } })).toEqual({
+      maxRuntimeSec: 10,
+      maxRetries: 0,
+    });
+    const held = { own: { maxRetries: 7, paths: { read: ["/a"] } }, enforcers: [GUARD] };
+    expect(inForce([{ max_runtime_sec: 10 }], held).maxRetries).toBe(0);
     expect(inForce([{ max_retries: 1 }], { maxRuntimeSec: 3 })).toEqual({ maxRuntimeSec: 3, maxRetries: 1 });
   });
 

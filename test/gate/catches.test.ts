@@ -80,7 +80,7 @@ describe("two catches, divided by the call of the dispatch function", () => {
     expect(JSON.stringify(outcome)).not.toContain("the words");
   });
 
-  test("a late result that cannot be inspected is recorded nowhere and rejects nothing", async () => {
+  test("of a late result that cannot be inspected nothing is recorded but that it came, and nothing rejects", async () => {
     let finish = (_value: string): void => undefined;
     const late = new Promise<string>((resolve) => {
       finish = resolve;
@@ -91,7 +91,8 @@ describe("two catches, divided by the call of the dispatch function", () => {
     finish("the output");
     await gate.close();
     const { entries } = await gate.audit.timeline("t-1");
-    expect(entries.map(({ type }) => type)).toEqual(["job.dispatching", "job.settled"]);
+    expect(entries.map(({ type }) => type)).toEqual(["job.dispatching", "job.settled", "job.late"]);
+    expect(entries.at(-1)?.body).toMatchObject({ ended: "QUARANTINED", output: null, findings: [] });
   });
 
   test.each(["claim"] as const)("a store that fails in %s refuses", async (verb) => {

@@ -1,13 +1,27 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DispatchContext, Gate, GateOptions, GuardError, Job } from "dispatch-gate";
+import {
+  createGate,
+  type Dispatch,
+  type DispatchContext,
+  defineStore,
+  type Gate,
+  type GateOptions,
+  type GuardError,
+  type Job,
+  NoEffectError,
+} from "dispatch-gate";
 import { createFakeClock, createMemoryStore, expectOutcome } from "dispatch-gate/testing";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { ALLOW_ALL, freshFolder, open, rules, STORES } from "./open.js";
 
 const JOB: Job = { topic: "a", actor: { id: "bot", type: "agent" } };
 const held = (constraints: string): { readonly yaml: string } =>
   rules(`- { id: held, match: { topics: ["**"] }, decision: allow_with_constraints, constraints: { ${constraints} } }`);
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** A promise that somebody else ends. */
 function later<T>(): { readonly promise: Promise<T>; readonly end: (value: T) => void } {
@@ -69,6 +83,47 @@ describe.each(STORES)("pools, %s", (_name, openStore) => {
     // Nothing renews that owner's lease here but its own beat, and it is told nothing of this clock.
     clock.advance(31_000);
     expectOutcome(await other.evaluateAndDispatch(JOB), { status: "SUCCEEDED" });
+  });
+
+  test("closing a gate frees no place of a function that runs on", async () => {
+    const { promise, end } = later<string>();
+    const store = await openStore();
+    const policy = held("max_concurrent: 1, max_runtime_sec: 0.02");
+    const gate = await createGate({ policy, store, dispatch: () => promise });
+    expectOutcome(await gate.evaluateAndDispatch(JOB), { status: "TIMED_OUT" });
+    let closed = false;
+    const closing = gate.close().then(() => {
+      closed = true;
+    });
+    const other = await open({ activate: "never", store, dispatch: () => "other" });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expectOutcome(await other.evaluateAndDispatch(JOB), { status: "THROTTLED", code: "concurrency_limited" });
+    expect(closed).toBe(false);
+    end("late");
+    await closing;
+    expectOutcome(await other.evaluateAndDispatch(JOB), { status: "SUCCEEDED" });
+    const { items } = await other.audit.events({ limit: 100 });
+    expect(items.map(({ type }) => type)).toContain("job.late");
+  });
+
+  test("a function that outlasts even the closing of its gate keeps its place, until its process is believed dead", async () => {
+    const store = await openStore();
+    const clock = createFakeClock();
+    const policy = held("max_concurrent: 1, max_runtime_sec: 0.02");
+    const gate = await createGate({ policy, store, now: clock.now, dispatch: () => new Promise(() => undefined) });
+    expectOutcome(await gate.evaluateAndDispatch(JOB), { status: "TIMED_OUT" });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const closing = gate.close();
+    await vi.advanceTimersByTimeAsync(10_000);
+    vi.useRealTimers();
+    await closing;
+    clock.advance(59 * 60_000);
+    const other = await open({ activate: "never", store, now: clock.now, dispatch: () => "other" });
+    await other.recover();
+    expectOutcome(await other.evaluateAndDispatch(JOB), { status: "THROTTLED", code: "concurrency_limited" });
+    clock.advance(2 * 60_000);
+    const next = await open({ activate: "never", store, now: clock.now, dispatch: () => "next" });
+    expectOutcome(await next.evaluateAndDispatch(JOB), { status: "SUCCEEDED" });
   });
 
   test("a pool without places lets nothing run, and each rule has its own", async () => {
@@ -165,6 +220,79 @@ describe("further attempts", () => {
   });
 });
 
+describe.each(STORES)("no further attempt, %s", (_name, openStore) => {
+  test("begins for a claim that others gave up, whatever it would bring", async () => {
+    const store = await openStore();
+    const clock = createFakeClock();
+    const { promise, end } = later<void>();
+    let calls = 0;
+    const dispatch = async (): Promise<never> => {
+      calls += 1;
+      await promise;
+      throw new NoEffectError("nothing happened");
+    };
+    const gate = await open({ policy: held("max_retries: 3"), store, now: clock.now, dispatch });
+    const running = gate.evaluateAndDispatch({ ...JOB, id: "j" });
+    await expect.poll(() => calls).toBe(1);
+    clock.advance(31_000);
+    const other = await open({ activate: "never", store, now: clock.now, dispatch: () => "other" });
+    expect((await other.jobs.get("j"))?.status).toBe("UNKNOWN");
+    end();
+    expectOutcome(await running, { status: "FAILED" });
+    expect(calls).toBe(1);
+  });
+
+  test("begins once the caller gave up or the time is over, however long the store took to answer", async () => {
+    for (const [constraints, aborts] of [
+      ["max_retries: 1", true],
+      ["max_retries: 1, max_runtime_sec: 0.3", false],
+    ] as const) {
+      const stop = new AbortController();
+      const whole = await openStore();
+      const store = defineStore({
+        ...whole,
+        change: async (step) => {
+          if (step.kind === "retry") {
+            if (aborts) stop.abort();
+            else await new Promise((resolve) => setTimeout(resolve, 320));
+          }
+          return whole.change(step);
+        },
+      });
+      let calls = 0;
+      const dispatch = (): never => {
+        calls += 1;
+        throw new NoEffectError("nothing happened");
+      };
+      const gate = await open({ policy: held(constraints), store, dispatch });
+      expectOutcome(await gate.evaluateAndDispatch(JOB, undefined, { signal: stop.signal }), { status: "FAILED" });
+      expect(calls).toBe(1);
+    }
+  });
+
+  test.each([
+    ["a pool", "max_retries: 1, max_concurrent: 5", ""],
+    [
+      "a rate limit",
+      "max_retries: 1",
+      '\n  - { id: rate, match: { topics: ["**"] }, decision: throttle, throttle: { limit: 5, window_sec: 60 } }',
+    ],
+  ])("begins under a policy that asks for %s that the claim did not take", async (_what, constraints, more) => {
+    let calls = 0;
+    const gate: Gate = await open({
+      policy: held("max_retries: 1"),
+      store: await openStore(),
+      dispatch: async () => {
+        calls += 1;
+        await gate.reload({ yaml: `${held(constraints).yaml}${more}` });
+        throw new NoEffectError("nothing happened");
+      },
+    });
+    expectOutcome(await gate.evaluateAndDispatch(JOB), { status: "FAILED" });
+    expect(calls).toBe(1);
+  });
+});
+
 describe("what the gate cannot hold a function to itself", () => {
   const PATHS = 'paths: { read: ["/data"] }';
 
@@ -224,6 +352,33 @@ describe("what the gate cannot hold a function to itself", () => {
     expect(outcome.reason.message).toBe("the dispatcher states that it does all through its guard, and never asked it");
     const { entries } = await gate.audit.timeline(outcome.traceId ?? "");
     expect(entries.at(-1)?.body).toMatchObject({ status: "QUARANTINED", guard: { asked: 0, refused: 0 } });
+  });
+
+  test("nor is one that throws, asks in another attempt, or says so twice", async () => {
+    const read = (): string => "what it should not have read";
+    const ways: readonly (readonly [Dispatch, readonly string[]])[] = [
+      [
+        () => {
+          throw new Error(read());
+        },
+        ["guard"],
+      ],
+      [
+        (_job, { guard, attempt }) => {
+          if (attempt > 1) return read();
+          guard.url("https://a.example/");
+          throw new NoEffectError("again");
+        },
+        ["guard"],
+      ],
+      [read, ["guard", "guard"]],
+    ];
+    const gate = await open({ policy: held(`${PATHS}, max_retries: 1`), store: createMemoryStore() });
+    for (const [dispatch, enforcers] of ways) {
+      const outcome = await gate.evaluateAndDispatch(JOB, { name: "d", dispatch, enforcers });
+      expectOutcome(outcome, { status: "QUARANTINED" });
+      expect(JSON.stringify(outcome)).not.toContain("should not have read");
+    }
   });
 
   test("the guard holds to where links lead, and what it refuses is counted", async () => {

@@ -352,6 +352,7 @@ describe("retries", () => {
     expect(await count(undefined, new Error("effect unknown"))).toBe(1);
     expect(await count({ maxRetries: 0 }, new NoEffectError("none"))).toBe(1);
     expect(await count(undefined, new NoEffectError("none"), ALLOW_ALL)).toBe(1);
+    expect(await count({ maxRetries: 9 }, new NoEffectError("none"), ALLOW_ALL)).toBe(1);
     expect(await count({ maxRetries: 1 }, new NoEffectError("none"))).toBe(2);
   });
 

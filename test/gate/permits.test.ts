@@ -1,7 +1,14 @@
-import { defineStore, type GateOptions, type Job, type PermitErrorCode, verifyPermit } from "dispatch-gate";
+import {
+  type DispatchContext,
+  defineStore,
+  type GateOptions,
+  type Job,
+  type PermitErrorCode,
+  verifyPermit,
+} from "dispatch-gate";
 import { createFakeClock, createMemoryStore, expectOutcome } from "dispatch-gate/testing";
 import { describe, expect, test } from "vitest";
-import { AUDIENCE, encode, KEY, partsOf, permit, received } from "../dispatch/permit-sample.js";
+import { AUDIENCE, encode, jsonOf, KEY, partsOf, permit, received } from "../dispatch/permit-sample.js";
 import { ALLOW_ALL, ASK_ALL, open, rules, STORES } from "./open.js";
 
 const JOB: Job = { topic: "a", actor: { id: "bot", type: "agent" } };
@@ -54,6 +61,40 @@ describe("permits", () => {
     expect(await two.permits.replay.spend("q", clock.now() + 1)).toBe(true);
   });
 });
+
+test("a permit is signed for an attempt that runs, and for no longer than it may", async () => {
+  const clock = createFakeClock();
+  let context: DispatchContext | undefined;
+  const gate = await open({
+    policy: held("max_runtime_sec: 30"),
+    store: createMemoryStore(),
+    now: clock.now,
+    dispatch: async (_job, ctx) => {
+      context = ctx;
+      const tokens = [{}, { expiresInSec: 5 }, { expiresInSec: 86_400 }].map((more) =>
+        ctx.permit.token({ audience: AUDIENCE, ...more }),
+      );
+      return (await Promise.all(tokens)).map((token) => jsonOf(partsOf(token)[1]) as never);
+    },
+  });
+  const done = expectOutcome(await gate.evaluateAndDispatch(JOB), { status: "SUCCEEDED" });
+  const lives = (done.output as unknown as { iat: number; exp: number }[]).map(({ iat, exp }) => exp - iat);
+  expect(lives).toEqual([30, 5, 30]);
+  await expect(context?.permit.token({ audience: AUDIENCE })).rejects.toThrow("the attempt is over");
+});
+
+test.each(STORES)(
+  "a time that is no whole number is taken up to one, and what is no time is refused, %s",
+  async (_name, openStore) => {
+    const clock = createFakeClock();
+    const gate = await open({ policy: ALLOW_ALL, store: await openStore(), now: clock.now });
+    expect(await gate.permits.replay.spend("p", clock.now() + 0.5)).toBe(true);
+    expect(await gate.permits.replay.spend("p", clock.now() + 0.5)).toBe(false);
+    for (const at of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      await expect(gate.permits.replay.spend("q", at)).rejects.toThrow(TypeError);
+    }
+  },
+);
 
 describe.each(STORES)("permits that the gate is shown, %s", (_name, openStore) => {
   /** A gate that ran one job, with what its worker was sent. */

@@ -121,6 +121,41 @@ describe.each(STORES)("rate limits, %s", (_name, openStore) => {
     expectOutcome(await gate.resume("k"), { status: "SUCCEEDED" });
   });
 
+  test("gates on one machine tell windows alike, whatever the system's clock said when each was opened", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const store = await openStore();
+    const options = { policy: throttled(2, 1), store, dispatch: () => 1 };
+    const first = await open(options);
+    vi.setSystemTime(Date.now() + 3_600_000);
+    const ahead = await open(options);
+    vi.setSystemTime(Date.now() - 7_200_000);
+    const behind = await open(options);
+    const passed: { readonly from: number; readonly to: number }[] = [];
+    const turns: readonly (readonly [gate: Gate, afterMs: number])[] = [
+      [ahead, 0],
+      [first, 900],
+      [ahead, 110],
+      [ahead, 5],
+      [behind, 5],
+      [behind, 900],
+      [first, 120],
+      [first, 5],
+      [ahead, 1_010],
+    ];
+    for (const [gate, afterMs] of turns) {
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      const from = performance.now();
+      const outcome = await gate.evaluateAndDispatch({ topic: "a" });
+      if (outcome.status === "SUCCEEDED") passed.push({ from, to: performance.now() });
+      else expect((outcome as { retryAfterMs?: number }).retryAfterMs).toBeLessThanOrEqual(1_000);
+    }
+    // Nobody is shut out, and never is there a third within a second: a claim lies between the call and its answer.
+    expect(passed.length).toBeGreaterThanOrEqual(5);
+    for (const [index, { to }] of passed.entries()) {
+      expect(to - (passed[index - 2]?.from ?? Number.NEGATIVE_INFINITY)).toBeGreaterThanOrEqual(998);
+    }
+  });
+
   test("setting the system's clock opens no window early", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const gate = await open({ policy: throttled(3, 600), store: await openStore(), dispatch: () => 1 });

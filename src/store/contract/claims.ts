@@ -170,7 +170,7 @@ export const CLAIMS: readonly Check[] = [
       await activate(store);
       for (const id of ["dead", "lapsed", "alive"]) {
         const row = owner(id, id === "lapsed" ? T0 + 1 : undefined);
-        await store.change({ kind: "open", now: T0, waitMs: 5_000, owner: row, facts: {} });
+        await store.change({ kind: "open", now: T0, waitMs: 5_000, owner: row, ticks: null, facts: {} });
         claimed(await store.claim(claimOf({ id, traceId: id, owner: id })));
       }
       const recovered = await store.recover({ now: T0 + 10, waitMs: 5_000, gone: ["dead"], owner: "me" });

@@ -1,4 +1,5 @@
 import { deepStrictEqual, equal } from "node:assert/strict";
+import { sealEvent } from "../../evidence/event.js";
 import type { ClaimAnswer, ClaimedPool, Store } from "../port.js";
 import {
   activate,
@@ -19,7 +20,8 @@ const pooled = (maxConcurrent: number): readonly ClaimedPool[] => [
 
 async function opened(store: Store, ...owners: readonly ReturnType<typeof owner>[]): Promise<void> {
   await activate(store);
-  for (const row of owners) await store.change({ kind: "open", now: T0, waitMs: 5_000, owner: row, facts: {} });
+  for (const row of owners)
+    await store.change({ kind: "open", now: T0, waitMs: 5_000, owner: row, ticks: null, facts: {} });
 }
 
 const asked = (store: Store, id: string, changes: ClaimChanges): Promise<ClaimAnswer> =>
@@ -122,6 +124,56 @@ export const PLACES: readonly Check[] = [
       const refused = await asked(store, "j-2", { tick: T0, ticks: true, limits });
       const wait = refused.status === "throttled" ? (refused.retryAfterMs ?? 0) : 0;
       equal(wait > 59_000 && wait <= 60_000, true);
+    },
+  ],
+  [
+    "the first on a boot says for all what is added to its clock, and begins no earlier than any place that is taken",
+    async (store) => {
+      const started = async (boot: string, reading: number, offset: number): Promise<number | undefined> => {
+        const ticks = { boot, reading, offset };
+        const row = owner(`${boot} ${reading}`);
+        const answer = await store.change({ kind: "open", now: T0, waitMs: 5_000, owner: row, ticks, facts: {} });
+        return answer.status === "done" ? answer.tickOffset : undefined;
+      };
+      await activate(store);
+      equal(await started("b-1", 1_000, T0), T0);
+      equal(await started("b-1", 5_000, T0 + 3_600_000), T0);
+      equal(await started("b-1", 9_000, T0 - 3_600_000), T0);
+      claimed(await asked(store, "j-1", { tick: T0 + 60_000, limits: limited(1, 1_000) }));
+      equal(await started("b-2", 10, T0), T0 + 59_990);
+      equal(await started("b-3", 10, T0 + 90_000), T0 + 90_000);
+    },
+  ],
+  [
+    "a further attempt begins only while the claim is the owner's and the job runs",
+    async (store) => {
+      await opened(store, owner("owner-1"));
+      const event = sealEvent("job.retried", T0, { trace_id: "trace-1" });
+      const retry = async (changes: { readonly owner?: string; readonly epoch?: number } = {}): Promise<string> => {
+        const whose = { tenantId: "acme", jobId: "job-1", owner: "owner-1", epoch: 1, ...changes };
+        return (await store.change({ kind: "retry", now: T0, waitMs: 5_000, ...whose, event })).status;
+      };
+      equal(await retry(), "not_claimed");
+      claimed(await store.claim(claimOf()));
+      deepStrictEqual(
+        [await retry(), await retry({ owner: "owner-2" }), await retry({ epoch: 2 })],
+        ["done", "not_claimed", "policy_changed"],
+      );
+      await store.recover({ now: T0, waitMs: 5_000, gone: ["owner-1"], owner: "me" });
+      equal(await retry(), "not_claimed");
+    },
+  ],
+  [
+    "an owner that leaves while its functions run keeps its places for as long as it says",
+    async (store) => {
+      await opened(store, owner("owner-1"), owner("owner-2", T0 + 90_000));
+      const pools = pooled(1);
+      claimed(await asked(store, "j-1", { pools }));
+      const lingers = owner("owner-1", T0 + 60_000);
+      await store.change({ kind: "leave", now: T0, waitMs: 5_000, owner: "owner-1", lingers, facts: {} });
+      const late = { owner: "owner-2", pools };
+      deepStrictEqual(refusedBy(await asked(store, "j-2", { ...late, now: T0 + 59_999 })), FULL);
+      claimed(await asked(store, "j-2", { ...late, now: T0 + 60_000 }));
     },
   ],
   [

@@ -194,5 +194,11 @@ export const MIGRATIONS: readonly string[] = [
     expires_at  INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX permits_by_expiry ON permits (expires_at);
+
+  -- What is added to the monotonic clock of one boot of one machine for the time that windows are told by.
+  CREATE TABLE boots (
+    id           TEXT PRIMARY KEY,
+    tick_offset  INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
 ];

@@ -95,6 +95,12 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     return tables.queue(job.actorKey, at - windowMs, limit, at);
   };
 
+  const ticksOf = (change: Change): Pick<ChangeView, "tickOffset" | "latestPlace"> => {
+    if (change.kind !== "open" || change.ticks === null) return { tickOffset: null, latestPlace: null };
+    const tickOffset = tables.tickOffset(change.ticks.boot);
+    return { tickOffset, latestPlace: tickOffset === null ? tables.latestPlace() : null };
+  };
+
   const changeView = (change: Change): ChangeView => {
     const { kind } = change;
     const about = kind === "cancel" || kind === "lift" ? change.approvalId : null;
@@ -105,9 +111,10 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       document: policy?.document ?? null,
       loggedAt,
       approval: about === null ? null : tables.approval(about),
-      job: kind === "cancel" ? tables.job(change.tenantId, change.jobId) : null,
+      job: kind === "cancel" || kind === "retry" ? tables.job(change.tenantId, change.jobId) : null,
       waiting: kind === "cancel" ? tables.waiting(change.approvalId, 2) : [],
       lapsed: kind === "expire" ? tables.lapsed(Math.max(change.now, loggedAt), change.limit) : [],
+      ...ticksOf(change),
       isSpent: kind === "spend" && tables.isSpent(change.permitId),
     };
   };

@@ -75,6 +75,10 @@ export interface Tables {
   /** Places in a pool whose owners are alive. */
   readonly held: (pool: string, now: number) => number;
   readonly isSpent: (permitId: string) => boolean;
+  /** What is added to the monotonic clock of a boot; null where nobody has said it. */
+  readonly tickOffset: (boot: string) => number | null;
+  /** The latest place in any limit, of all that are kept. Looks at all of them: once a boot. */
+  readonly latestPlace: () => number | null;
   /** The time of the `n`-th latest place in a bucket, or null. */
   readonly nthLatest: (bucket: string, n: number) => number | null;
   readonly eventsAfter: (seq: number, limit: number) => readonly LoggedEvent[];
@@ -250,6 +254,9 @@ export function prepareTables(connection: Connection): Tables {
   const takeSlot = sql("INSERT INTO slots (pool, job_id, tenant_id, owner) VALUES (?, ?, ?, ?)");
   const freeSlots = sql("DELETE FROM slots WHERE job_id = ? AND tenant_id = ?");
   const freeSlotsOf = sql("DELETE FROM slots WHERE owner = ?");
+  const offsetOf = sql("SELECT tick_offset AS at FROM boots WHERE id = ?");
+  const latestPlace = sql("SELECT max(at) AS at FROM limits");
+  const putBoot = sql("INSERT INTO boots (id, tick_offset) VALUES (?, ?)");
   const putPermit = sql("INSERT INTO permits (id, expires_at) VALUES (?, ?)");
   const dropPermits = sql("DELETE FROM permits WHERE expires_at < ?");
   const takePlace = sql("INSERT INTO limits (bucket, at) VALUES (?, ?)");
@@ -369,6 +376,10 @@ export function prepareTables(connection: Connection): Tables {
         freeSlotsOf.run(write.id);
         return;
       }
+      case "boots": {
+        putBoot.run(write.id, write.tickOffset);
+        return;
+      }
       case "slots": {
         takeSlot.run(write.pool, write.jobId, write.tenantId, write.owner);
         return;
@@ -457,6 +468,8 @@ export function prepareTables(connection: Connection): Tables {
       new Map(vault.all(jobId, tenantId).map((row) => [row.kind as VaultKind, row.value as string])),
     output: (tenantId, jobId) => (output.get(jobId, tenantId)?.value as string | undefined) ?? null,
     held: (pool, now) => Number(held.get(pool, now)?.n ?? 0),
+    tickOffset: (boot) => (offsetOf.get(boot) as { readonly at: number } | undefined)?.at ?? null,
+    latestPlace: () => (latestPlace.get() as { readonly at: number | null }).at,
     isSpent: (permitId) => spent.get(permitId) !== undefined,
     nthLatest: (bucket, n) => (nthLatest.get(bucket, n - 1)?.at as number | undefined) ?? null,
     eventsAfter: (seq, limit) => eventsAfter.all(seq, limit).map(eventOf),
