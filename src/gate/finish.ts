@@ -106,6 +106,8 @@ async function mayRetry(
   { attempt, leftMs }: { readonly attempt: number; readonly leftMs: number },
 ): Promise<boolean> {
   const { row, admission, derivedTags } = claimed;
+  // An owner whose lease ran out may have been given up by others: it begins nothing before they know better.
+  await core.keepLease();
   for (let round = 0; round < ROUNDS; round += 1) {
     const { policy, epoch } = core.inForce();
     const same = policy.snapshot === claimed.inForce.policy.snapshot;
