@@ -145,6 +145,7 @@ export type PermitErrorCode =
 
 /** Which attempt of which job a permit is for. */
 export interface PermitSubject {
+  /** One for each attempt and never used again: what a replay store spends. 1 to 256 printable ASCII characters. */
   readonly permitId: string;
   readonly jobId: string;
   readonly tenantId: string;

@@ -12,6 +12,7 @@ import { PolicyError } from "./errors.js";
 import { queueBounds } from "./gate/asking.js";
 import { type Audit, createAudit } from "./gate/audit.js";
 import { createClock } from "./gate/clock.js";
+import { leave, quiet } from "./gate/closing.js";
 import { type Core, createCore, SETTLE_WAIT_MS, track } from "./gate/core.js";
 import { type DrainOptions, drain } from "./gate/drain.js";
 import { createHub } from "./gate/hub.js";
@@ -26,7 +27,7 @@ import { resume } from "./gate/resume.js";
 import { openStore } from "./gate/store.js";
 import type { Submission } from "./gate/submission.js";
 import { telling } from "./gate/telling.js";
-import { expireLapsed, recordUnsettled, recover, tend } from "./gate/upkeep.js";
+import { expireLapsed, recover, tend } from "./gate/upkeep.js";
 import { inPlace } from "./gate/wait.js";
 import { admit } from "./job/admit.js";
 import type { AdmittedJob, Job } from "./job/job.js";
@@ -214,46 +215,16 @@ async function openGate({ settings, dispatchers, permitKeys, policy, store, ownS
     closed = true;
     clearInterval(beat);
     hub.close();
-    await quiet(core, CLOSE_WAIT_MS);
+    await quiet(core);
     await tending;
-    await recordUnsettled(core);
-    const now = clock.wall();
-    const left = { owner: owner.id, unsettled: core.unsettled.length };
-    // Whatever still runs keeps its places in pools for as long as this process may be believed to live.
-    const lingers = core.pooled.size === 0 ? null : { ...owner, leaseUntil: now + LINGER_MS };
     try {
-      await store.change({ kind: "leave", now, waitMs: SETTLE_WAIT_MS, owner: owner.id, lingers, facts: left });
+      await leave(core, store, owner);
     } finally {
       if (ownStore) await store.close();
     }
   };
 
   return surfaceOf(core, reconsider, close);
-}
-
-/** How long closing waits for jobs that run, in milliseconds. What runs longer ends as `UNKNOWN`. */
-const CLOSE_WAIT_MS = 10_000;
-
-/** How long a closed gate's functions that run on keep their places in pools, if the process is not found dead before. */
-const LINGER_MS = 3_600_000;
-
-/**
- * Resolves when all calls have an answer, functions that hold places have ended and all late results are recorded, or when
- * the time for that is over.
- */
-async function quiet(core: Core, waitMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  let isOver = false;
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      isOver = true;
-      resolve();
-    }, waitMs);
-  });
-  while (!isOver && core.background.size + core.pooled.size > 0) {
-    await Promise.race([Promise.allSettled([...core.background, ...core.pooled]), over]);
-  }
-  clearTimeout(timer);
 }
 
 function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void>): Gate {

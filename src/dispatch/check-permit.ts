@@ -1,4 +1,4 @@
-import { PermitError } from "../errors.js";
+import { PermitError, type PermitSubject } from "../errors.js";
 import { admit } from "../job/admit.js";
 import { IDENTIFIER } from "../job/fields.js";
 import type { AdmittedJob } from "../job/job.js";
@@ -103,7 +103,7 @@ async function check(token: unknown, job: unknown, settings: Settings): Promise<
 }
 
 /** The same error, saying which permit was refused: known once the signature holds. */
-function saying(error: unknown, { permitId, jobId, tenantId, traceId }: PermitFacts): unknown {
+function saying(error: unknown, { permitId, jobId, tenantId, traceId }: PermitSubject): unknown {
   if (!(error instanceof PermitError)) return error;
   const { code, message, help, cause } = error;
   return new PermitError(code, message, { help, cause, subject: { permitId, jobId, tenantId, traceId } });

@@ -1,12 +1,11 @@
+import type { PermitSubject } from "../errors.js";
 import { IDENTIFIER } from "../job/fields.js";
 import type { Constraints } from "../outcome.js";
 import { readConstraints, writeConstraints } from "./permit-constraints.js";
 import { malformed, parseOneReading, shapeOf, textOf, wholeOf } from "./permit-shape.js";
 
 /** What the gate knows of one attempt, and a permit tells a worker. */
-export interface PermitFacts {
-  readonly jobId: string;
-  readonly tenantId: string;
+export interface PermitFacts extends PermitSubject {
   /** SHA-256 of the job's canonical bytes, lower-case hex. */
   readonly jobHash: string;
   /** SHA-256 of the policy the claim was made under, lower-case hex. */
@@ -16,9 +15,6 @@ export interface PermitFacts {
   readonly attempt: number;
   /** What must hold for this attempt, wherever it runs. */
   readonly constraints: Constraints;
-  readonly traceId: string;
-  /** One for each attempt and never used again: what a replay store spends. 1 to 256 printable ASCII characters. */
-  readonly permitId: string;
 }
 
 /** What a permit says. Times are milliseconds since 1970-01-01T00:00:00Z; on the wire they are whole seconds. */

@@ -49,7 +49,6 @@ export interface Asked {
   readonly derivedTags: readonly string[];
   readonly decision: Decision | null;
   readonly constraints: Constraints;
-  readonly sources: Sources;
   readonly enforcedBy: EnforcedBy;
   readonly inForce: InForce;
 }
@@ -84,8 +83,8 @@ export async function decideAndClaim(core: Core, asking: Asking): Promise<Asked 
     if (answer.status === "policy_changed") await core.adopt();
     else if (answer.status === "tags_known") derivedTags = answer.derivedTags;
     else {
-      const { constraints, sources, enforcedBy } = concluded;
-      return { answer, derivedTags: derivedTags ?? [], decision, constraints, sources, enforcedBy, inForce };
+      const { constraints, enforcedBy } = concluded;
+      return { answer, derivedTags: derivedTags ?? [], decision, constraints, enforcedBy, inForce };
     }
   }
   return null;

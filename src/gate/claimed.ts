@@ -1,6 +1,5 @@
 import type { Dispatch } from "../dispatch/dispatcher.js";
 import { issuePermit, type Permit } from "../dispatch/permit.js";
-import type { Sources } from "../dispatch/sources.js";
 import { type EventFacts, reasonFacts, sealEvent } from "../evidence/event.js";
 import { type Admission, readmit } from "../job/admit.js";
 import type { Constraints, Decision, Outcome, OutcomeBase, Reason } from "../outcome.js";
@@ -19,8 +18,6 @@ export interface Claimed {
   readonly derivedTags: readonly string[];
   readonly decision: Decision | null;
   readonly constraints: Constraints;
-  /** Who asked for each of them. */
-  readonly sources: Sources;
   /** Names of those that hold the run to what the gate itself cannot, by constraint. */
   readonly enforcedBy: EnforcedBy;
   readonly inForce: InForce;
@@ -67,7 +64,6 @@ export function takeOver(
     derivedTags: asked.derivedTags,
     decision: asked.decision,
     constraints,
-    sources: asked.sources,
     enforcedBy: asked.enforcedBy,
     inForce,
     dispatch: chosen.dispatch,

@@ -23,8 +23,6 @@ export interface Clock {
 /** Whole milliseconds of the clock that all processes of a machine read alike, and that nobody can set. */
 const reading = (): number => Number(process.hrtime.bigint() / 1_000_000n);
 
-const BOOT = bootId();
-
 /** From how many milliseconds on a step of the system's clock is a jump, and not the work of who keeps it right. */
 const JUMP_MS = 5_000;
 
@@ -62,7 +60,10 @@ export function createClock(now: (() => number) | undefined, latestLogged: numbe
     wall: look,
     monotonic,
     tick: () => reading() + added,
-    ticks: () => (BOOT === "" ? null : { boot: BOOT, reading: reading(), offset: added }),
+    ticks: () => {
+      const boot = bootId();
+      return boot === "" ? null : { boot, reading: reading(), offset: added };
+    },
     agree: (tickOffset) => {
       added = tickOffset;
     },

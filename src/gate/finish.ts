@@ -65,33 +65,24 @@ function guardsOf(guards: readonly WatchedGuard[], attempt: number): readonly Wa
   return guards.filter((guard) => guard.attempt === attempt);
 }
 
+/** How an attempt ended that was no longer waited for. */
+interface Late {
+  readonly ending: Ending;
+  readonly attempt: number;
+  readonly guards: readonly WatchedGuard[];
+}
+
 /** Nobody waits for a late result any more, so nobody can be told that its record failed. */
-async function late(
-  core: Core,
-  claimed: Claimed,
-  {
-    ending,
-    attempt,
-    guards,
-  }: { readonly ending: Ending; readonly attempt: number; readonly guards: readonly WatchedGuard[] },
-): Promise<void> {
+async function late(core: Core, claimed: Claimed, came: Late): Promise<void> {
   try {
-    await recordLate(core, claimed, lookedAt(core, claimed, { ending, attempt, guards }), attempt);
+    await recordLate(core, claimed, lookedAt(core, claimed, came), came.attempt);
   } catch {
     // The outcome that counts was settled when the time was over.
   }
 }
 
 /** What came late, inspected; where that fails nothing of it is kept, but the record still says that the function ended. */
-function lookedAt(
-  core: Core,
-  claimed: Claimed,
-  {
-    ending,
-    attempt,
-    guards,
-  }: { readonly ending: Ending; readonly attempt: number; readonly guards: readonly WatchedGuard[] },
-): Seen {
+function lookedAt(core: Core, claimed: Claimed, { ending, attempt, guards }: Late): Seen {
   try {
     return inspect(claimed, ending, { rules: outputRules(core, claimed), guards: guardsOf(guards, attempt) });
   } catch {

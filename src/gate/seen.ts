@@ -38,12 +38,11 @@ export function inspect(
     case "returned": {
       const inspection = inspectOutput(end.value, rules, maxOutputBytes);
       const { findings } = inspection;
-      const message = wasAsked(claimed, guards) ? null : UNASKED;
       if (inspection.verdict === "quarantine") {
         return { status: "QUARANTINED", held: inspection.held, message: inspection.message, findings };
       }
       const { value, encoded } = inspection.output;
-      if (message !== null) return { status: "QUARANTINED", held: encoded, message, findings };
+      if (!wasAsked(claimed, guards)) return { status: "QUARANTINED", held: encoded, message: UNASKED, findings };
       return { status: "SUCCEEDED", value, encoded, findings };
     }
     case "threw": {

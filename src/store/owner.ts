@@ -33,17 +33,19 @@ function isRunning(pid: number): boolean {
   }
 }
 
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
+
 let known: string | undefined;
 
 /** Machine, boot and process namespace. Where the system tells none of it, the host's name is all there is. */
 function realm(): string {
-  known ??= [hostname(), read("/proc/sys/kernel/random/boot_id"), link("/proc/self/ns/pid")].join(" ");
+  known ??= [hostname(), read(BOOT_ID), link("/proc/self/ns/pid")].join(" ");
   return known;
 }
 
 /** This boot of the machine, and its monotonic clock; empty where the system tells none. */
 export function bootId(): string {
-  const boot = read("/proc/sys/kernel/random/boot_id");
+  const boot = read(BOOT_ID);
   return boot === "" ? "" : [boot, link("/proc/self/ns/time")].join(" ");
 }
 

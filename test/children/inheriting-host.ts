@@ -4,7 +4,7 @@ import { DEFAULT_SYSTEM } from "../../src/dispatch/process/options.js";
 import { runCommand } from "../../src/dispatch/process/run-command.js";
 import { NoEffectError } from "../../src/errors.js";
 import { createProcessDispatcher } from "../../src/process.js";
-import { contextOf, JOB } from "../dispatch/process-run.js";
+import { asSandboxed, contextOf, JOB } from "../dispatch/process-run.js";
 
 // Runs a command in one of these ways, and says what it said.
 const [how = "", ...argv] = process.argv.slice(2);
@@ -18,17 +18,7 @@ async function dispatched(sandbox: "required" | "none"): Promise<string> {
 async function asBubblewrap(): Promise<string> {
   const tell = `"$@" && echo '{"exit-code": 0}' >&3`;
   try {
-    const { stdout } = await runCommand({
-      argv: ["sh", "-c", tell, "sh", ...argv],
-      sandboxed: true,
-      cwd: "/",
-      env: { PATH: "/usr/bin:/bin" },
-      stdin: null,
-      maxOutputBytes: 1_000,
-      killAfterMs: 0,
-      signal: new AbortController().signal,
-    });
-    return stdout;
+    return (await runCommand(asSandboxed(["sh", "-c", tell, "sh", ...argv]))).stdout;
   } catch (error) {
     if (error instanceof NoEffectError) return `${error.code}: ${error.message}`;
     throw error;

@@ -25,7 +25,7 @@ import { runCommand } from "../../src/dispatch/process/run-command.js";
 import { isNoEffectError } from "../../src/errors.js";
 import type { Constraints } from "../../src/outcome.js";
 import { createProcessDispatcher, ProcessError, type ProcessOptions, type ProcessResult } from "../../src/process.js";
-import { contextOf, JOB } from "./process-run.js";
+import { asSandboxed, contextOf, JOB } from "./process-run.js";
 
 const POSIX = process.platform !== "win32";
 /** Asked without our own code: were that broken, its tests would be skipped. */
@@ -248,16 +248,7 @@ describe.skipIf(!HAS_BUBBLEWRAP)("in the sandbox", () => {
     const naive = mounts.filter((mount) => mount.path !== join(path, "work"));
     expect(naive.length).toBe(mounts.length - 1);
     const inside = bubblewrapArguments(bubblewrap, { mounts: naive, network: false, cwd: "/" }, move(path));
-    await runCommand({
-      argv: [bubblewrap.path, ...inside],
-      sandboxed: true,
-      cwd: "/",
-      env: { PATH: "/usr/bin:/bin" },
-      stdin: null,
-      maxOutputBytes: 1_000,
-      killAfterMs: 0,
-      signal: new AbortController().signal,
-    });
+    await runCommand(asSandboxed([bubblewrap.path, ...inside]));
     expect(readFileSync(join(path, "work/keys/secret"), "utf8")).toBe("mine\n");
   });
 

@@ -13,11 +13,9 @@ import {
 } from "dispatch-gate";
 import { createFakeClock, createMemoryStore, expectOutcome } from "dispatch-gate/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { ALLOW_ALL, freshFolder, open, rules, STORES } from "./open.js";
+import { ALLOW_ALL, freshFolder, held, open, rules, STORES } from "./open.js";
 
 const JOB: Job = { topic: "a", actor: { id: "bot", type: "agent" } };
-const held = (constraints: string): { readonly yaml: string } =>
-  rules(`- { id: held, match: { topics: ["**"] }, decision: allow_with_constraints, constraints: { ${constraints} } }`);
 
 afterEach(() => {
   vi.useRealTimers();

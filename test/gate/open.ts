@@ -62,3 +62,7 @@ export const ASK_ALL = rules(
 export const DENY_ALL = rules(
   `- id: none\n  match: { topics: ["**"] }\n  decision: deny\n  reason: closed for the day`,
 );
+
+/** A policy that allows every topic under these constraints. */
+export const held = (constraints: string): { readonly yaml: string } =>
+  rules(`- { id: held, match: { topics: ["**"] }, decision: allow_with_constraints, constraints: { ${constraints} } }`);

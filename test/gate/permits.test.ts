@@ -9,11 +9,9 @@ import {
 import { createFakeClock, createMemoryStore, expectOutcome } from "dispatch-gate/testing";
 import { describe, expect, test } from "vitest";
 import { AUDIENCE, encode, jsonOf, KEY, partsOf, permit, received } from "../dispatch/permit-sample.js";
-import { ALLOW_ALL, ASK_ALL, open, rules, STORES } from "./open.js";
+import { ALLOW_ALL, ASK_ALL, held, open, STORES } from "./open.js";
 
 const JOB: Job = { topic: "a", actor: { id: "bot", type: "agent" } };
-const held = (constraints: string): { readonly yaml: string } =>
-  rules(`- { id: held, match: { topics: ["**"] }, decision: allow_with_constraints, constraints: { ${constraints} } }`);
 
 describe("permits", () => {
   test("are signed when asked for, say what the run is held to, and are used once by who checks them", async () => {

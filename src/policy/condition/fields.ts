@@ -1,3 +1,4 @@
+import type { JobConstraints } from "../../job/job.js";
 import type { Json } from "../../outcome.js";
 
 /** What a condition sees of a job, as plain JSON under snake_case names. */
@@ -5,16 +6,10 @@ export interface ConditionJob {
   /** Null where nobody is named. */
   readonly actor: { readonly id: string; readonly type: string; readonly on_behalf_of?: string } | null;
   readonly capability: string | null;
-  readonly constraints: {
+  readonly constraints: Pick<JobConstraints, "paths" | "network"> & {
     readonly max_runtime_sec?: number;
     readonly max_retries?: number;
     readonly max_output_bytes?: number;
-    readonly paths?: {
-      readonly read?: readonly string[];
-      readonly write?: readonly string[];
-      readonly deny?: readonly string[];
-    };
-    readonly network?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
   };
   readonly labels: Readonly<Record<string, string>>;
   readonly payload: Json;
