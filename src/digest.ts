@@ -12,8 +12,10 @@ export type Domain =
   | "fingerprint"
   | "approval-key"
   | "view"
+  | "output-view"
   | "bucket"
-  | "value";
+  | "value"
+  | "finding";
 
 /** SHA-256 of canonical text under its domain, in lower-case hex (64 characters). */
 export function digest(domain: Domain, canonical: string): string {

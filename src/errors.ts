@@ -109,6 +109,33 @@ export class ApprovalError extends Error {
   }
 }
 
+/** Why an output was not released. Documented in `docs/output.md`. */
+export type OutputErrorCode =
+  | "output_unknown"
+  | "output_not_quarantined"
+  | "output_not_kept"
+  | "output_damaged"
+  | "output_released"
+  | "output_view_mismatch"
+  | "output_is_requester"
+  | "output_tenant_mismatch"
+  | "output_not_eligible"
+  | "approver_invalid"
+  | "job_id_ambiguous";
+
+/** The release of an output that was refused. Nothing of it was delivered. */
+export class OutputError extends Error {
+  readonly code: OutputErrorCode;
+  readonly help: string | undefined;
+
+  constructor(code: OutputErrorCode, message: string, options: { help?: string } = {}) {
+    super(message);
+    this.name = "OutputError";
+    this.code = code;
+    this.help = options.help;
+  }
+}
+
 /** Why a guard refused. Documented in `docs/constraints.md`. */
 export type GuardErrorCode =
   | "path_invalid"
@@ -195,5 +222,25 @@ export function isNoEffectError(error: unknown): boolean {
     return typeof error === "object" && error !== null && Reflect.get(error, NO_EFFECT) === true;
   } catch {
     return false;
+  }
+}
+
+/** Why a stream of output ends before its end. */
+export type StreamErrorCode =
+  | "dispatch_failed"
+  | "output_quarantined"
+  | "runtime_exceeded"
+  | "stream_idle"
+  | "stream_read"
+  | "aborted";
+
+/** Nothing more of a stream leaves. What it says was inspected; how the job ended is `stream.outcome`. */
+export class StreamError extends Error {
+  override readonly name = "StreamError";
+  readonly code: StreamErrorCode;
+
+  constructor(code: StreamErrorCode, message: string) {
+    super(message);
+    this.code = code;
   }
 }

@@ -20,6 +20,7 @@ import { uuidv7 } from "./gate/ids.js";
 import { createJobs, type Jobs } from "./gate/jobs.js";
 import { evaluate, evaluateAndDispatch } from "./gate/line.js";
 import { checkSignal, type GateOptions, readOptions, type Settings } from "./gate/options.js";
+import { createOutputs, type Outputs } from "./gate/outputs.js";
 import { createPermits, type Permits } from "./gate/permits.js";
 import { createReconsider, type Reconsider } from "./gate/reconsider.js";
 import { enterJob, note, refuseInvalid } from "./gate/refusal.js";
@@ -56,6 +57,11 @@ export interface CallOptions {
    * `PENDING_APPROVAL` at once. It runs as soon as it is approved, by whatever process on the store.
    */
   readonly waitForApprovalMs?: number;
+  /**
+   * True: a stream (an async iterable or a web stream) that the dispatch function answers is passed on, inspected, as it comes.
+   * The call is answered `RUNNING` with `stream` then. Default false: a stream is gathered, and inspected as a whole.
+   */
+  readonly stream?: boolean;
 }
 
 /** What a submission may carry besides the job. */
@@ -114,6 +120,7 @@ export interface Gate {
   ) => Gated<Arguments, Output>;
   readonly jobs: Jobs;
   readonly approvals: Approvals;
+  readonly outputs: Outputs;
   readonly audit: Audit;
   readonly permits: Permits;
   /** The policy in force as far as this process knows. */
@@ -237,14 +244,16 @@ function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void
     opens: true,
     submitter: options.submitter,
     signal: options.signal,
+    stream: options.stream === true,
   });
 
   /** Goes on with a job that waited, under the ids that it has by now. */
   const again =
-    (choice: DispatchChoice | undefined, signal: AbortSignal | undefined, tenantId?: string) =>
+    (choice: DispatchChoice | undefined, { signal, stream = false }: CallOptions, tenantId?: string) =>
     async (pending: Outcome): Promise<Outcome> => {
       const tenant = tenantId ?? (await tenantOf(pending));
       const named = {
+        stream,
         ...(signal === undefined ? {} : { signal }),
         ...(tenant === undefined ? {} : { tenantId: tenant }),
       };
@@ -268,13 +277,13 @@ function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void
     choice: DispatchChoice<Output> | undefined,
     options: SubmitOptions = {},
   ): Promise<Outcome<Output>> => {
-    checkCall(options, ["signal", "waitForApprovalMs", "submitter"]);
+    checkCall(options, ["signal", "waitForApprovalMs", "stream", "submitter"]);
     // Wrong arguments are the host's mistake and are thrown before anything is recorded.
     dispatchers.choose(choice);
     const { signal, waitForApprovalMs: waitMs = 0 } = options;
     const first = (): Promise<Outcome> => evaluateAndDispatch(core, submission(job, choice, options));
     if (waitMs === 0) return track(core, first()) as Promise<Outcome<Output>>;
-    return track(core, inPlace(core, first, again(choice, signal), { waitMs, signal })) as Promise<Outcome<Output>>;
+    return track(core, inPlace(core, first, again(choice, options), { waitMs, signal })) as Promise<Outcome<Output>>;
   };
 
   const dryRun = (job: Job): AdmittedJob => {
@@ -298,12 +307,12 @@ function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void
 
     resume: async (jobId, dispatch, options = {}) => {
       if (typeof jobId !== "string" || jobId === "") throw new TypeError("`resume` needs a job id");
-      checkCall(options, ["signal", "tenantId", "waitForApprovalMs"]);
+      checkCall(options, ["signal", "tenantId", "waitForApprovalMs", "stream"]);
       dispatchers.choose(dispatch);
       const { signal, tenantId, waitForApprovalMs: waitMs = 0 } = options;
       const first = (): Promise<Outcome> => resume(core, jobId, dispatch, options);
       if (waitMs === 0) return track(core, first()) as Promise<Outcome<never>>;
-      const go = inPlace(core, first, again(dispatch, signal, tenantId), { waitMs, signal });
+      const go = inPlace(core, first, again(dispatch, options, tenantId), { waitMs, signal });
       return track(core, go) as Promise<Outcome<never>>;
     },
 
@@ -346,6 +355,7 @@ function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void
       isClosed: core.isClosed,
       capacity: async () => queueBounds(core.inForce().policy, settings).maxPending,
     }),
+    outputs: createOutputs(core),
     audit: createAudit(core),
     permits: createPermits(core),
 
@@ -371,7 +381,8 @@ function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void
 
 function checkCall(options: object, known: readonly string[]): void {
   refuseUnknown(options, known, "a call");
-  const { signal, waitForApprovalMs, submitter } = options as SubmitOptions;
+  const { signal, waitForApprovalMs, stream, submitter } = options as SubmitOptions;
+  if (stream !== undefined && typeof stream !== "boolean") throw new TypeError("`stream` must be a boolean");
   checkSignal(signal);
   if (waitForApprovalMs !== undefined && !(waitForApprovalMs >= 0 && waitForApprovalMs <= MAX_TIMER_MS)) {
     throw new TypeError(`\`waitForApprovalMs\` must be a number from 0 to ${MAX_TIMER_MS}`);

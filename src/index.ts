@@ -1,4 +1,5 @@
 export type { ApprovalListOptions, Approvals } from "./approvals.js";
+export { type DetectTagsOptions, detectTags } from "./detect-tags.js";
 export {
   type CheckOptions,
   checkPermit,
@@ -26,6 +27,8 @@ export {
   type GuardErrorCode,
   isNoEffectError,
   NoEffectError,
+  OutputError,
+  type OutputErrorCode,
   PermitError,
   type PermitErrorCode,
   type PermitSubject,
@@ -33,6 +36,8 @@ export {
   type PolicyIssue,
   StoreError,
   type StoreErrorCode,
+  StreamError,
+  type StreamErrorCode,
 } from "./errors.js";
 export { displaySafe } from "./evidence/display.js";
 export type { EventType } from "./evidence/event.js";
@@ -45,7 +50,9 @@ export type { DrainOptions } from "./gate/drain.js";
 export type { GateEvent } from "./gate/hub.js";
 export type { Jobs } from "./gate/jobs.js";
 export type { DerivedTags, GateOptions } from "./gate/options.js";
+export type { OutputRef, Outputs, ReleasedOutput, ReleaseOptions } from "./gate/outputs.js";
 export type { PermitCheck, Permits } from "./gate/permits.js";
+export type { QuarantinedOutput } from "./gate/show-output.js";
 export type { ApprovalStats } from "./gate/stats.js";
 export { type CallOptions, createGate, type Gate, type Gated, type SubmitOptions } from "./gate.js";
 export type { Actor, ActorType, AdmittedJob, DecidableJob, Job, JobConstraints, JobResources } from "./job/job.js";
@@ -73,11 +80,13 @@ export type {
   OutcomeError,
   OutcomeStatus,
   OutputRule,
+  OutputStream,
   Pool,
   Reason,
   ReasonCode,
   Remediation,
 } from "./outcome.js";
+export type { HostDetector } from "./output/detectors.js";
 export type { ExplainedRule, Explanation, NearMiss } from "./policy/explain.js";
 export {
   type ApprovalSpans,

@@ -80,8 +80,15 @@ export interface OutputRule {
   readonly action: "redact" | "quarantine";
 }
 
-/** A set of detectors that ships with the gate, or a pattern of the policy's own in RE2 syntax, found under its name. */
-export type Detector = "secrets" | "pii" | { readonly name: string; readonly pattern: string };
+/**
+ * A set of detectors that ships with the gate, a pattern of the policy's own in RE2 syntax, found under its name, or a
+ * detector that the host gives the gate.
+ */
+export type Detector =
+  | "secrets"
+  | "pii"
+  | { readonly name: string; readonly pattern: string }
+  | { readonly detector: string };
 
 /** What could be asked for in place of what was refused. The gate never does it by itself. */
 export interface Remediation {
@@ -144,6 +151,7 @@ export type ReasonCode =
   | "job_running"
   | "constraint_unenforceable"
   | "dispatcher_missing"
+  | "detector_missing"
   | "derive_tags_failed"
   | "store_unavailable"
   | "deadline_exceeded"
@@ -154,6 +162,8 @@ export type ReasonCode =
   | "dispatch_failed"
   | "runtime_exceeded"
   | "output_quarantined"
+  | "stream_idle"
+  | "stream_cancelled"
   | "settle_failed"
   | "owner_lost";
 
@@ -196,17 +206,39 @@ export interface Finding {
   readonly path: string;
   /** Length of what was found, in UTF-16 code units. */
   readonly length: number;
+  /**
+   * 12 hex digits, the same for equal things found in one job, and different in every other unless the gate has a
+   * `fingerprintKey`.
+   */
+  readonly fingerprint: string;
   /** The output rule that looked. */
   readonly ruleId: string;
   readonly action: "redact" | "quarantine";
 }
 
-/** An error of the dispatch function, inspected: secrets in its words are redacted. */
+/** An error of the dispatch function, inspected: secrets in its words are redacted. For the host: a model needs no more than the message. */
 export interface OutcomeError {
   readonly name: string;
+  /** At most 8,192 characters; what was cut is counted at its end. */
   readonly message: string;
   readonly code?: string;
+  /** At most 8,192 characters. */
+  readonly stack?: string;
+  /** Its own properties that are plain JSON of at most 8,192 characters, 32 at most. */
+  readonly properties?: Readonly<Record<string, Json>>;
+  /** Those that an `AggregateError` gathers, 8 at most. */
+  readonly errors?: readonly OutcomeError[];
+  /** At most 5 deep. */
   readonly cause?: OutcomeError;
+}
+
+/**
+ * The output of a job that runs, chunk by chunk, to be read once. Reading throws a `StreamError` where nothing more may
+ * leave. Who stops reading ends the job's stream.
+ */
+export interface OutputStream extends AsyncIterable<unknown> {
+  /** How the job ended, once it has: never rejects. */
+  readonly outcome: Promise<Outcome>;
 }
 
 /** What every outcome says, whatever its status. */
@@ -243,7 +275,11 @@ export type Outcome<Output = unknown> = OutcomeBase &
         readonly retryAfterMs: number | null;
       }
     | { readonly status: "PENDING_APPROVAL" }
-    | { readonly status: "RUNNING" }
+    | {
+        readonly status: "RUNNING";
+        /** What the function gives back, inspected, as it comes: where the caller asked for it with `stream: true`. */
+        readonly stream?: OutputStream;
+      }
     | { readonly status: "UNKNOWN" }
   );
 

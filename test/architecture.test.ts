@@ -14,7 +14,7 @@ const LEVELS: ReadonlyMap<string, number> = new Map([
   ),
   ...["job", "policy", "output", "evidence"].map((name) => [name, 1] as const),
   ...["dispatch", "store", "analysis", "load-policy.ts", "refuse-unknown.ts"].map((name) => [name, 2] as const),
-  ...["gate.ts", "gate", "approvals.ts", "open-approvals.ts", "model-text.ts", "wrap.ts"].map(
+  ...["gate.ts", "gate", "approvals.ts", "detect-tags.ts", "open-approvals.ts", "model-text.ts", "wrap.ts"].map(
     (name) => [name, 3] as const,
   ),
   ...[

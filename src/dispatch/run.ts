@@ -2,9 +2,12 @@ import { isNoEffectError } from "../errors.js";
 import type { AdmittedJob } from "../job/job.js";
 import type { Constraints } from "../outcome.js";
 import type { Dispatch } from "./dispatcher.js";
+import type { Gathered } from "./gather.js";
 import { createPathGuard, type PathGuard } from "./guard/path.js";
 import { createGuard, openPaths, type WatchedGuard } from "./guard.js";
 import type { Permit } from "./permit.js";
+import { type ChunkSource, openSource } from "./source.js";
+import type { Streamed } from "./streamed.js";
 
 /** One call of the dispatch function, as the record holds it. */
 export interface Attempt {
@@ -18,7 +21,11 @@ export interface Attempt {
 /** How a function ended. */
 export type Ending =
   | { readonly kind: "returned"; readonly value: unknown }
-  | { readonly kind: "threw"; readonly error: unknown };
+  | { readonly kind: "threw"; readonly error: unknown }
+  /** It answered a stream, of which all was read. */
+  | ({ readonly kind: "gathered" } & Gathered)
+  /** It answered a stream, which was passed on as it came, inspected. */
+  | { readonly kind: "streamed"; readonly streamed: Streamed };
 
 /** How all attempts together ended. */
 export type RunEnd = (Ending | { readonly kind: "timed_out" }) & { readonly attempts: readonly Attempt[] };
@@ -43,8 +50,18 @@ export interface Run {
   readonly onCall: (ended: Promise<unknown>) => void;
   /** Every guard that was asked for is put here. */
   readonly guards: WatchedGuard[];
+  /** Reads the stream that an attempt answered, until it ends or the signal is aborted. */
+  readonly readStream: (source: ChunkSource, by: Reader) => Promise<Ending>;
   /** Told how a function ended that was no longer waited for. */
   readonly onLate: (ending: Ending, attempt: number) => void;
+}
+
+/** For whom a stream is read. */
+export interface Reader {
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  /** Aborts the signal: the function is told that nobody reads on. */
+  readonly stop: (reason: unknown) => void;
 }
 
 /** The longest pause before attempt n + 1 is this times 2^n, up to the cap. */
@@ -74,15 +91,20 @@ export async function runAttempts(run: Run): Promise<RunEnd> {
       return { kind: "timed_out", attempts };
     }
     const retriable = ending.kind === "threw" && hadNoEffect(run, ending.error);
-    attempts.push({ attempt, ended: retriable ? "no_effect" : ending.kind, durationMs });
-    if (!retriable || attempt > retries || gaveUp(run)) return { ...ending, attempts };
+    attempts.push({ attempt, ended: retriable ? "no_effect" : wordFor(ending), durationMs });
+    if (!retriable || attempt > retries || gaveUp(run)) return { attempts, ...ending };
     const pauseMs = Math.random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt);
-    if (pauseMs >= left()) return { ...ending, attempts };
+    if (pauseMs >= left()) return { attempts, ...ending };
     await pause(pauseMs, run.signal);
-    if (gaveUp(run) || left() <= 0 || !(await run.mayRetry(attempt + 1, left()))) return { ...ending, attempts };
+    if (gaveUp(run) || left() <= 0 || !(await run.mayRetry(attempt + 1, left()))) return { attempts, ...ending };
     // The store took its time to answer: an attempt that can only be late, or that nobody wants, is none.
-    if (gaveUp(run) || left() <= 0) return { ...ending, attempts };
+    if (gaveUp(run) || left() <= 0) return { attempts, ...ending };
   }
+}
+
+function wordFor(ending: Ending): Attempt["ended"] {
+  if (ending.kind === "threw") return "threw";
+  return ending.kind === "streamed" && ending.streamed.how === "failed" ? "threw" : "returned";
 }
 
 /** By the error's own word, or the host's. A predicate that fails says nothing. */
@@ -155,7 +177,10 @@ async function call(run: Run, { attempt, path, left }: Turn, stop: Stop): Promis
     traceId: run.job.traceId,
   });
   try {
-    return { kind: "returned", value: await run.dispatch(run.job, context) };
+    const value = await run.dispatch(run.job, context);
+    const source = openSource(value);
+    if (source === null) return { kind: "returned", value };
+    return await run.readStream(source, { attempt, signal: stop.signal(), stop: stop.abort });
   } catch (error) {
     return { kind: "threw", error };
   } finally {

@@ -12,7 +12,7 @@ function sentence(type: EventType, body: JsonObject): string {
     case "job.dispatching":
       return `${decided(body)}; claimed${forApproval(body)}, dispatching ${text(body.topic)}${constrained(body.constraints)}`;
     case "job.settled":
-      return `${text(body.status)} after ${attempts(body.attempts)}${took(body)}${found(body.findings)}`;
+      return `${text(body.status)} after ${attempts(body.attempts)}${took(body)}${found(body.findings)}${withheld(body)}`;
     case "job.refused":
       return refused(body);
     case "job.evaluated":
@@ -35,6 +35,10 @@ function sentence(type: EventType, body: JsonObject): string {
       return `${named(body.by)} withdrew the job; others wait for the same request`;
     case "approval.lifted":
       return `${named(of(body.approver, "id"))} lifted the rejection`;
+    case "output.released":
+      return `${approver(body.approver)} released the output withheld as ${text(body.quarantine_id)}`;
+    case "output.refused":
+      return `${named(body.by)} was refused to release ${output(body)}: ${text(body.code)}`;
     case "permit.spent":
       return `${named(body.audience)} took the permit of an attempt`;
     case "permit.refused":
@@ -97,6 +101,22 @@ function found(list: Json | undefined): string {
   if (count === 0) return "";
   const kinds = [...new Set(items.map((item) => text(of(item, "kind"))))];
   return `; found ${count}${kinds.length === 0 ? "" : ` (${kinds.join(", ")})`}`;
+}
+
+/** Which output was withheld, and why: a job that ended otherwise has none. */
+function withheld(body: JsonObject): string {
+  if (typeof body.quarantine_id !== "string") return "";
+  const kept = body.kept === false ? ", and not kept" : "";
+  return `; withheld as ${body.quarantine_id}${kept}: ${text(of(body.reason, "message"))}`;
+}
+
+/** A refused call may have named none that there is. */
+function output(body: JsonObject): string {
+  return typeof body.quarantine_id === "string" ? `the output withheld as ${body.quarantine_id}` : "an output";
+}
+
+function approver(value: Json | undefined): string {
+  return `${named(of(value, "id"))} (${text(of(value, "kind"))}, assurance ${text(of(value, "assurance"))})`;
 }
 
 function reason(value: Json | undefined): string {

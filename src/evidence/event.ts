@@ -25,6 +25,8 @@ export type EventType =
   | "approval.resolved"
   | "approval.detached"
   | "approval.lifted"
+  | "output.released"
+  | "output.refused"
   | "permit.spent"
   | "permit.refused"
   | "clock.jumped";
@@ -218,10 +220,11 @@ export const reasonFacts: (reason: Reason) => JsonObject = writeOnce((reason) =>
 /** Findings as the record holds them: kind, place, length; never what was found. */
 export function findingFacts(findings: readonly Finding[]): Json {
   return boundList(
-    findings.map(({ kind, path, length, ruleId, action }) => ({
+    findings.map(({ kind, path, length, fingerprint, ruleId, action }) => ({
       kind,
       path: boundText(path),
       length,
+      fingerprint,
       rule_id: ruleId,
       action,
     })),

@@ -1,5 +1,5 @@
 import { ApprovalError } from "../errors.js";
-import { boundText, type EventFacts } from "../evidence/event.js";
+import type { EventFacts } from "../evidence/event.js";
 import type { ChangeAnswer, StoredApproval, VoteRequest } from "../store/port.js";
 import type { Approval } from "./approval.js";
 import { approvalRefusal, policyChanged, supersededBy, unknownApproval, unreadable } from "./approval-refusal.js";
@@ -15,6 +15,7 @@ import {
 import { ROUNDS } from "./claim.js";
 import { SETTLE_WAIT_MS } from "./core.js";
 import { type ApprovalRef, checkOpen, type Desk, findApproval, readRef } from "./desk.js";
+import { notFound, refusedCall } from "./refused-call.js";
 import { isReadable, showApproval } from "./show-approval.js";
 
 /** What a decision about a request carries. */
@@ -54,7 +55,7 @@ export function createCalls(desk: Desk): Calls {
   /** Takes a call as it is made: everything is copied before anything is waited for. */
   const take = (call: keyof Calls, ref: ApprovalRef, options: DecideOptions, known: readonly string[]): Attempt => {
     checkOpen(desk);
-    return { call, ref: readRef(ref), by: copyBy(options, known, call) };
+    return { call, ref: readRef(ref), by: copyBy(options, known, "approvals", call) };
   };
 
   /** Finds the request, makes the call, and answers the request as it stands then. */
@@ -162,7 +163,7 @@ async function record(
 ): Promise<void> {
   const about: EventFacts =
     stored === null
-      ? { ref: boundText(typeof ref === "string" ? ref : ref.jobId, MAX_NAMED) }
+      ? notFound(ref)
       : {
           approval_id: stored.row.id,
           trace_id: stored.row.traceId,
@@ -170,14 +171,10 @@ async function record(
           tenant_id: stored.row.tenantId,
           state: stored.row.state,
         };
-  const who = typeof by.id === "string" ? boundText(by.id, MAX_NAMED) : null;
-  const facts: EventFacts = { ...about, call, by: who, code };
+  const facts: EventFacts = { ...about, ...refusedCall(call, by, code) };
   try {
     await store.change({ kind: "note", now: now(), waitMs: SETTLE_WAIT_MS, type: "approval.refused", facts });
   } catch {
     // A store that fails shows in every call that needs it.
   }
 }
-
-/** Characters of what a refused call named: whoever can only be refused must not be able to write much. */
-const MAX_NAMED = 128;

@@ -53,10 +53,10 @@ export type GivenBy = Readonly<Record<keyof ApproverInput, unknown>>;
  * Copies who makes a call, at once and once: whatever happens to the caller's object afterwards changes nothing, and what
  * an object inherits is not the host's word. Throws a `TypeError` for arguments that say nobody.
  */
-export function copyBy(options: unknown, known: readonly string[], call: string): GivenBy {
+export function copyBy(options: unknown, known: readonly string[], face: string, call: string): GivenBy {
   const { by } = (options ?? {}) as { readonly by?: unknown };
   if (typeof by !== "object" || by === null) throw new TypeError(`\`${call}\` needs \`by\`: who decides`);
-  refuseUnknown(options as object, known, `approvals.${call}`);
+  refuseUnknown(options as object, known, `${face}.${call}`);
   refuseUnknown(by, ["id", "kind", "roles", "tenants", "assurance"], "an approver");
   const own = (key: keyof ApproverInput): unknown => {
     const value: unknown = Object.getOwnPropertyDescriptor(by, key)?.value;

@@ -11,7 +11,7 @@ export type AuditEvent = LoggedEvent;
 export interface TimelineEntry extends AuditEvent {
   /** One line for people, display-safe: no control, bidi or zero-width character stands in it. */
   readonly summary: string;
-  /** What was said with a vote, a withdrawal or a lifting, where something was and was not erased. */
+  /** What was said with a vote, a withdrawal, a lifting or a release, where something was and was not erased. */
   readonly note: string | null;
 }
 
@@ -45,18 +45,20 @@ export function createAudit(core: Core): Audit {
     return all;
   };
 
-  /** What people said about these requests, by `<approval id> <note_ref>`. */
-  const notesOf = async (approvalIds: ReadonlySet<string>): Promise<ReadonlyMap<string, string>> => {
-    const notes = new Map<string, string>();
-    for (const id of approvalIds) {
-      const { approvals = [] } = await core.store.read({ kind: "approval", id });
-      for (const { vault } of approvals) {
-        const prefix = `note:${id}:`;
-        for (const [kind, text] of vault)
-          if (kind.startsWith(prefix)) notes.set(`${id} ${kind.slice(prefix.length)}`, text);
-      }
+  /** What people said, by the kinds of the values that it is kept as. */
+  const notesOf = async (noted: readonly LoggedEvent[]): Promise<ReadonlyMap<string, string>> => {
+    const approvals = new Set(noted.flatMap((event) => (isOfOutput(event) ? [] : (event.approvalId ?? []))));
+    const jobs = new Map(noted.filter(isOfOutput).map(({ body }) => [String(body.quarantine_id), body]));
+    const vaults: ReadonlyMap<string, string>[] = [];
+    for (const id of approvals) {
+      const stored = await core.store.read({ kind: "approval", id });
+      vaults.push(...(stored.approvals ?? []).map(({ vault }) => vault));
     }
-    return notes;
+    for (const { job_id: id, tenant_id: tenantId } of jobs.values()) {
+      const stored = await core.store.read({ kind: "job", id: String(id), tenantId: String(tenantId) });
+      vaults.push(...(stored.jobs ?? []).map(({ vault }) => vault));
+    }
+    return new Map(vaults.flatMap((vault) => [...vault].filter(([kind]) => kind.startsWith("note:"))));
   };
 
   return {
@@ -64,9 +66,9 @@ export function createAudit(core: Core): Audit {
       if (typeof traceId !== "string" || traceId === "") throw new TypeError("a timeline needs a trace id");
       const events = await timelineEvents(traceId);
       const noted = events.filter(({ body }) => typeof body.note_ref === "string");
-      const notes = await notesOf(new Set(noted.flatMap(({ approvalId }) => approvalId ?? [])));
+      const notes = await notesOf(noted);
       const entries = events.map((event) => {
-        const note = notes.get(`${event.approvalId} ${String(event.body.note_ref)}`) ?? null;
+        const note = notes.get(noteKindOf(event)) ?? null;
         return Object.freeze({ ...event, note, summary: describeEvent(event.type, event.body) });
       });
       return Object.freeze({ traceId, entries });
@@ -78,4 +80,16 @@ export function createAudit(core: Core): Audit {
       return { items: page.events ?? [], next: page.next };
     },
   };
+}
+
+/** As what a note to this event is kept, should there be one. */
+function noteKindOf(event: LoggedEvent): string {
+  const { approvalId, body } = event;
+  const about = isOfOutput(event) ? String(body.quarantine_id) : String(approvalId);
+  return `note:${about}:${String(body.note_ref)}`;
+}
+
+/** An output has notes of its own, whether or not its job stands by a request. */
+function isOfOutput({ type }: LoggedEvent): boolean {
+  return type === "output.released";
 }

@@ -17,6 +17,7 @@ import {
 import type { Admission } from "../job/admit.js";
 import type { AdmittedJob } from "../job/job.js";
 import type { Constraints, Decision, Limit, Pool, Reason } from "../outcome.js";
+import type { HostDetectors } from "../output/detectors.js";
 import { decideAdmitted, type Policy } from "../policy/policy.js";
 import { quoted } from "../policy/source.js";
 import { foldIdentity } from "../store/approval-state.js";
@@ -47,6 +48,8 @@ export interface Asked {
   readonly answer: Exclude<ClaimAnswer, { readonly status: "policy_changed" | "tags_known" }>;
   /** The tags that were counted with, in the end. */
   readonly derivedTags: readonly string[];
+  /** Folded ids of the actor, whom it acts for, and who submits. */
+  readonly requesters: readonly string[];
   readonly decision: Decision | null;
   readonly constraints: Constraints;
   readonly enforcedBy: EnforcedBy;
@@ -84,7 +87,8 @@ export async function decideAndClaim(core: Core, asking: Asking): Promise<Asked 
     else if (answer.status === "tags_known") derivedTags = answer.derivedTags;
     else {
       const { constraints, enforcedBy } = concluded;
-      return { answer, derivedTags: derivedTags ?? [], decision, constraints, enforcedBy, inForce };
+      const { requesters } = request.job;
+      return { answer, derivedTags: derivedTags ?? [], requesters, decision, constraints, enforcedBy, inForce };
     }
   }
   return null;
@@ -109,6 +113,8 @@ function conclude(core: Core, asking: Asking, decision: Decision | null, policy:
   const { maxRuntimeSec } = core.settings;
   const constrained = constrain({ decision, own: job.constraints, maxRuntimeSec, enforcers });
   if (!constrained.ok) return refused(unconstrained(decision, constrained));
+  const missing = missingDetector(decision, core.settings.detectors);
+  if (missing !== null) return refused(missing);
   const { constraints, enforcedBy } = constrained;
   const beyond = beyondLimits(job, constraints);
   if (beyond !== null) return refused(beyond);
@@ -135,6 +141,22 @@ function beyondLimits({ resources }: AdmittedJob, { paths, network }: Constraint
     message: `the job declares ${quoted(beyond)}, which its constraints do not allow`,
     help: "declare less, or ask for another policy",
   };
+}
+
+/** What its output would be looked at with, and this gate has not: nothing could leave, so nothing is done. */
+function missingDetector({ obligations }: Decision, detectors: HostDetectors): Reason | null {
+  for (const { ruleId, detect } of obligations.outputs) {
+    for (const detector of detect) {
+      if (typeof detector === "string" || "pattern" in detector || detectors.has(detector.detector)) continue;
+      return {
+        code: "detector_missing",
+        message: `the gate has no detector ${quoted(detector.detector)}`,
+        help: "give it to the gate under `detectors`",
+        ruleId,
+      };
+    }
+  }
+  return null;
 }
 
 const INTERNAL: Reason = { code: "internal_error", message: "the job could not be decided" };
@@ -193,13 +215,14 @@ function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequ
   const { decision, derivedTags, verdict, inForce, salt, commitment } = prepared;
   const now = core.clock.wall();
   const facts: EventFacts = {
-    ...jobFacts(job, derivedTags ?? [], commitment),
     constraints: constraintFacts(prepared.constraints),
-    ...askedBy(prepared.sources),
     decision: decision === null ? null : decisionFacts(decision),
     dispatcher: chosen.name,
     epoch: inForce.epoch,
     owner: core.ownerId,
+    // Spreads stand last: each key that is written after one costs as much as a small object.
+    ...jobFacts(job, derivedTags ?? [], commitment),
+    ...askedBy(prepared.sources),
     ...(submitter === undefined ? {} : { submitted_by: boundText(submitter) }),
   };
   const bound = decision === null || verdict.kind === "refuse" ? null : decision.obligations;

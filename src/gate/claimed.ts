@@ -3,10 +3,12 @@ import { issuePermit, type Permit } from "../dispatch/permit.js";
 import { type EventFacts, reasonFacts, sealEvent } from "../evidence/event.js";
 import { type Admission, readmit } from "../job/admit.js";
 import type { Constraints, Decision, Outcome, OutcomeBase, Reason } from "../outcome.js";
+import { type Fingerprint, fingerprintUnder } from "../output/mark.js";
 import type { ClaimAnswer, SettleRequest } from "../store/port.js";
 import type { ApprovalRow, JobRow } from "../store/rows.js";
 import type { EnforcedBy } from "./claim.js";
 import { type Core, type InForce, SETTLE_WAIT_MS } from "./core.js";
+import { freshSalt } from "./ids.js";
 import { summarize } from "./recorded.js";
 import type { Judged } from "./submission.js";
 
@@ -16,13 +18,19 @@ export interface Claimed {
   readonly approval: ApprovalRow | null;
   readonly admission: Admission;
   readonly derivedTags: readonly string[];
+  /** Folded ids of the actor, whom it acts for, and who submitted. */
+  readonly requesters: readonly string[];
   readonly decision: Decision | null;
   readonly constraints: Constraints;
   /** Names of those that hold the run to what the gate itself cannot, by constraint. */
   readonly enforcedBy: EnforcedBy;
   readonly inForce: InForce;
+  /** Tells equal findings in what the job gives back. */
+  readonly fingerprint: Fingerprint;
   readonly dispatch: Dispatch;
   readonly signal: AbortSignal | undefined;
+  /** Told the chunks of an output that is passed on as it comes; null where it is gathered first. */
+  readonly onStream: ((chunks: AsyncIterable<unknown>) => void) | null;
   readonly permitFor: (attempt: number, leftMs: () => number) => Permit;
   readonly firstPermit: Permit;
   /** How long the first attempt still has: told once it begins. */
@@ -35,7 +43,7 @@ export function takeOver(
   judged: Judged,
   answer: Extract<ClaimAnswer, { readonly status: "claimed" }>,
 ): Claimed {
-  const { admission, asked, chosen, signal } = judged;
+  const { admission, asked, chosen, signal, onStream } = judged;
   const { job: row, approval } = answer;
   if (chosen.dispatch === null) throw new TypeError("a claim needs a dispatch function");
   const { inForce } = asked;
@@ -62,15 +70,29 @@ export function takeOver(
     // An equal submission without an id is the job that was asked for first, under that job's ids.
     admission: row.id === admission.job.id ? admission : adopted(admission, row),
     derivedTags: asked.derivedTags,
+    requesters: asked.requesters,
     decision: asked.decision,
     constraints,
     enforcedBy: asked.enforcedBy,
     inForce,
+    fingerprint: fingerprintOf(core, row.tenantId),
     dispatch: chosen.dispatch,
     signal,
+    onStream,
     permitFor,
     firstPermit: permitFor(1, () => first.leftMs()),
     first,
+  };
+}
+
+/** Equal within one tenant under the host's key; without one, within this job alone. */
+function fingerprintOf({ settings: { fingerprintKey } }: Core, tenantId: string): Fingerprint {
+  if (fingerprintKey !== undefined) return fingerprintUnder(fingerprintKey, tenantId);
+  let fresh: Fingerprint | undefined;
+  return (kind, found) => {
+    // Drawn when the first is asked for, and never written anywhere.
+    fresh ??= fingerprintUnder(freshSalt(), "");
+    return fresh(kind, found);
   };
 }
 

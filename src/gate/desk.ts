@@ -28,15 +28,15 @@ export function checkOpen({ isClosed }: Desk): void {
 export type ApprovalRef = string | { readonly jobId: string; readonly tenantId?: string };
 
 /** Copies what names a request, at once. Throws a `TypeError` for what names none. */
-export function readRef(ref: unknown): ApprovalRef {
+export function readRef(ref: unknown, what = "a request"): ApprovalRef {
   if (typeof ref === "string") return ref;
   if (typeof ref === "object" && ref !== null) {
-    refuseUnknown(ref, ["jobId", "tenantId"], "a reference to a request");
+    refuseUnknown(ref, ["jobId", "tenantId"], `a reference to ${what}`);
     const { jobId, tenantId } = ref as { readonly jobId?: unknown; readonly tenantId?: unknown };
     if (typeof jobId === "string" && tenantId === undefined) return { jobId };
     if (typeof jobId === "string" && typeof tenantId === "string") return { jobId, tenantId };
   }
-  throw new TypeError("a request is named by its id, or by `{ jobId, tenantId }`");
+  throw new TypeError(`${what} is named by its id, or by \`{ jobId, tenantId }\``);
 }
 
 /** The request that is meant, or null where there is none. Rejects with `job_id_ambiguous`. */

@@ -1,12 +1,19 @@
+import { gather } from "../dispatch/gather.js";
 import type { WatchedGuard } from "../dispatch/guard.js";
-import { type Ending, type RunEnd, runAttempts } from "../dispatch/run.js";
+import { type Ending, type Reader, type RunEnd, runAttempts } from "../dispatch/run.js";
+import type { ChunkSource } from "../dispatch/source.js";
+import { StreamError } from "../errors.js";
 import { sealEvent } from "../evidence/event.js";
-import type { Decision, Outcome, OutputRule } from "../outcome.js";
+import type { Decision, Outcome } from "../outcome.js";
+import { OUTPUT_CAPS } from "../output/plain.js";
+import type { Looking } from "../output/scan.js";
 import { decideAdmitted } from "../policy/policy.js";
 import { ROUNDS } from "./claim.js";
 import { type Claimed, rowFacts } from "./claimed.js";
 import { type Core, SETTLE_WAIT_MS, track } from "./core.js";
-import { inspect, type Seen } from "./seen.js";
+import { outputRules } from "./output-rules.js";
+import { passOn } from "./pass-on.js";
+import { inspect, type Seen, UNASKED, wasAsked } from "./seen.js";
 import { prepareSettlement, record, recordLate, type Settlement, settleUnknown } from "./settle.js";
 
 /** Dispatch, inspect, settle. Rejects only when one of them fails; the caller turns that into `UNKNOWN`. */
@@ -19,7 +26,11 @@ export async function finish(core: Core, claimed: Claimed): Promise<Outcome> {
     const end = await dispatch(core, claimed, guards);
     ended = end.kind !== "timed_out";
     const last = guardsOf(guards, end.attempts.length);
-    const seen = inspect(claimed, end, { rules: outputRules(core, claimed), guards: last });
+    const seen = inspect(claimed, end, {
+      rules: outputRules(core, claimed),
+      guards: last,
+      looking: looking(core, claimed),
+    });
     const durationMs = core.clock.monotonic() - startedAt;
     settlement = prepareSettlement(core, claimed, { end, seen, durationMs, guards });
   } catch (error) {
@@ -48,9 +59,49 @@ function dispatch(core: Core, claimed: Claimed, guards: WatchedGuard[]): Promise
     isWithoutEffect: core.settings.isWithoutEffect,
     guards,
     mayRetry: (attempt, leftMs) => mayRetry(core, claimed, { attempt, leftMs }).catch(() => false),
+    readStream: (source, by) => readStream(core, claimed, source, { by, guards }),
     onCall: (called) => holdPlaces(core, claimed, called),
     onLate: (ending, attempt) => void track(core, late(core, claimed, { ending, attempt, guards })),
   });
+}
+
+/** Gathers a stream, or passes it on where the caller wants to read it as it comes. */
+async function readStream(
+  core: Core,
+  claimed: Claimed,
+  source: ChunkSource,
+  { by, guards }: { readonly by: Reader; readonly guards: readonly WatchedGuard[] },
+): Promise<Ending> {
+  const { attempt, signal, stop } = by;
+  const { onStream } = claimed;
+  if (onStream === null) {
+    const caps = { chunks: OUTPUT_CAPS.nodes, content: OUTPUT_CAPS.content };
+    return { kind: "gathered", ...(await gather(source, signal, caps)) };
+  }
+  const ofAttempt = (): readonly WatchedGuard[] => guardsOf(guards, attempt);
+  const streamed = await passOn(source, {
+    looking: {
+      ...looking(core, claimed),
+      rules: () => outputRules(core, claimed),
+      maxBytes: claimed.constraints.maxOutputBytes,
+    },
+    signal,
+    stop,
+    whyAborted: () =>
+      claimed.signal?.aborted === true
+        ? new StreamError("aborted", "the caller gave up")
+        : new StreamError("runtime_exceeded", "the run time is over"),
+    failure: (error) => {
+      const beside = { rules: outputRules(core, claimed), guards: ofAttempt(), looking: looking(core, claimed) };
+      const seen = inspect(claimed, { kind: "threw", error }, beside);
+      return { error: "error" in seen ? seen.error : UNASKED, findings: seen.findings };
+    },
+    idleMs: core.settings.streamIdleSec * 1_000,
+    mayLeave: () => wasAsked(claimed, ofAttempt()),
+    whyNot: UNASKED,
+    onStart: onStream,
+  });
+  return { kind: "streamed", streamed };
 }
 
 /** While a function runs that holds places in pools, its gate is not gone, also when nobody waits for it any more. */
@@ -84,7 +135,11 @@ async function late(core: Core, claimed: Claimed, came: Late): Promise<void> {
 /** What came late, inspected; where that fails nothing of it is kept, but the record still says that the function ended. */
 function lookedAt(core: Core, claimed: Claimed, { ending, attempt, guards }: Late): Seen {
   try {
-    return inspect(claimed, ending, { rules: outputRules(core, claimed), guards: guardsOf(guards, attempt) });
+    return inspect(claimed, ending, {
+      rules: outputRules(core, claimed),
+      guards: guardsOf(guards, attempt),
+      looking: looking(core, claimed),
+    });
   } catch {
     return { status: "QUARANTINED", held: null, message: "what came late could not be inspected", findings: [] };
   }
@@ -126,11 +181,14 @@ function limitsText(decision: Decision | null): string {
   return JSON.stringify([decision?.constraints, decision?.obligations.limits, decision?.obligations.pools]);
 }
 
-/** The output rules of the claim, joined with those in force now: a rule that came in between still holds back. */
-function outputRules(core: Core, claimed: Claimed): readonly OutputRule[] {
-  const claimedRules = claimed.decision?.obligations.outputs ?? [];
-  const { policy } = core.inForce();
-  if (policy.snapshot === claimed.inForce.policy.snapshot) return claimedRules;
-  const live = decideAdmitted(policy, claimed.admission.job, claimed.derivedTags, core.settings.declaredTags);
-  return [...claimedRules, ...live.obligations.outputs];
+/** Milliseconds that one output may be looked at. */
+const INSPECT_MS = 2_000;
+
+/** How the outputs of a job are looked at: equal findings of one job have one fingerprint. */
+function looking({ settings, clock }: Core, { fingerprint }: Claimed): Looking {
+  const timer = (): (() => boolean) => {
+    const startedAt = clock.monotonic();
+    return () => clock.monotonic() - startedAt > INSPECT_MS;
+  };
+  return { fingerprint, detectors: settings.detectors, timer };
 }

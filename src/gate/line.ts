@@ -3,8 +3,8 @@ import type { Admission } from "../job/admit.js";
 import type { Evaluation, Outcome, Reason } from "../outcome.js";
 import type { ClaimAnswer } from "../store/port.js";
 import { type Asked, decideAndClaim } from "./claim.js";
-import { abandon, type Claimed, takeOver, unknownOutcome } from "./claimed.js";
-import { type Core, jobKey } from "./core.js";
+import { abandon, type Claimed, claimedBase, takeOver, unknownOutcome } from "./claimed.js";
+import { type Core, jobKey, track } from "./core.js";
 import { finish } from "./finish.js";
 import { evaluationOf, outcomeOfRow, summarize } from "./recorded.js";
 import { CLOSED, faultOutcome, ID_REUSED, POLICY_CHANGED, reasonOfFault } from "./refusal.js";
@@ -19,20 +19,21 @@ import { deriveTags, NONE } from "./tags.js";
  * the effect may have happened ({@link afterClaim}). Neither ever rejects.
  */
 export async function evaluateAndDispatch(core: Core, submission: Submission): Promise<Outcome> {
-  const before = await beforeDispatch(core, submission);
+  const streaming = submission.stream ? createStreaming() : null;
+  const before = await beforeDispatch(core, submission, streaming);
   switch (before.kind) {
     case "refused":
       return before.outcome;
     case "ready":
       throw new TypeError("only an evaluation can be ready");
     case "claimed":
-      return afterClaim(core, before.claimed);
+      return afterClaim(core, before.claimed, streaming);
   }
 }
 
 /** The first half of the line alone: decides, records, opens an approval; claims and dispatches nothing. */
 export async function evaluate(core: Core, submission: Submission): Promise<Evaluation> {
-  const before = await beforeDispatch(core, submission);
+  const before = await beforeDispatch(core, submission, null);
   if (before.kind === "claimed") throw new TypeError("an evaluation must not claim");
   return before.kind === "ready" ? before.evaluation : evaluationOf(before.outcome);
 }
@@ -42,7 +43,7 @@ type Before =
   | { readonly kind: "ready"; readonly evaluation: Evaluation }
   | { readonly kind: "claimed"; readonly claimed: Claimed };
 
-async function beforeDispatch(core: Core, submission: Submission): Promise<Before> {
+async function beforeDispatch(core: Core, submission: Submission, streaming: Streaming | null): Promise<Before> {
   const deadline = core.clock.monotonic() + core.settings.deadlineMs;
   let admission: Admission | null = null;
   let asked: Asked | null = null;
@@ -61,23 +62,46 @@ async function beforeDispatch(core: Core, submission: Submission): Promise<Befor
     const asking = { admission, derivedTags, chosen, intent, opens, submitter, refusal, deadline };
     asked = await decideAndClaim(core, asking);
     if (asked === null) return refused(faultOutcome(admission, POLICY_CHANGED));
-    return await readAnswer(core, { admission, chosen, asked, signal: submission.signal });
+    const onStream = streaming?.start ?? null;
+    return await readAnswer(core, { admission, chosen, asked, signal: submission.signal, onStream });
   } catch (error) {
     if (asked?.answer.status === "claimed") await abandon(core, asked.answer.job);
     return refused(faultOutcome(admission, reasonOfFault(core, error, deadline)));
   }
 }
 
-async function afterClaim(core: Core, claimed: Claimed): Promise<Outcome> {
+async function afterClaim(core: Core, claimed: Claimed, streaming: Streaming | null): Promise<Outcome> {
   const key = jobKey(claimed.row.tenantId, claimed.row.id);
-  const running = finish(core, claimed).catch(() => unknownOutcome(claimed));
+  const running = finish(core, claimed)
+    .catch(() => unknownOutcome(claimed))
+    .finally(() => core.running.delete(key));
   // Equal submissions that come meanwhile wait for this very call.
   core.running.set(key, running);
-  try {
-    return await running;
-  } finally {
-    core.running.delete(key);
-  }
+  if (streaming === null) return running;
+  // The call is answered when its stream begins; the job goes on, and closing the gate waits for it.
+  void track(core, running);
+  return Promise.race([running, streaming.started.then((chunks) => streamingOutcome(claimed, chunks, running))]);
+}
+
+/** Where the chunks of a stream come up, once there are any. */
+interface Streaming {
+  readonly started: Promise<AsyncIterable<unknown>>;
+  readonly start: (chunks: AsyncIterable<unknown>) => void;
+}
+
+function createStreaming(): Streaming {
+  let start: Streaming["start"] = () => undefined;
+  const started = new Promise<AsyncIterable<unknown>>((resolve) => {
+    start = resolve;
+  });
+  return { started, start };
+}
+
+const STREAMING: Reason = Object.freeze({ code: "job_running", message: "the job runs, and its output is passed on" });
+
+function streamingOutcome(claimed: Claimed, chunks: AsyncIterable<unknown>, outcome: Promise<Outcome>): Outcome {
+  const stream = Object.freeze({ outcome, [Symbol.asyncIterator]: () => chunks[Symbol.asyncIterator]() });
+  return { ...claimedBase(claimed, claimed.row.updatedAt), status: "RUNNING", reason: STREAMING, stream };
 }
 
 function refused(outcome: Outcome): Before {

@@ -1,7 +1,9 @@
+import { types } from "node:util";
 import type { Dispatch, EnforcedDispatch } from "../dispatch/dispatcher.js";
 import type { Enforcer } from "../dispatch/enforcer.js";
 import { DEFAULT_MAX_JOB_BYTES } from "../job/admit.js";
 import type { AdmittedJob } from "../job/job.js";
+import { type HostDetector, type HostDetectors, readDetectors } from "../output/detectors.js";
 import type { Policy, PolicySource, QueueLimits } from "../policy/policy.js";
 import { refuseUnknown } from "../refuse-unknown.js";
 import type { Store } from "../store/port.js";
@@ -38,8 +40,22 @@ export interface GateOptions {
   readonly deadlineMs?: number;
   /** Seconds of run time where no rule says less, over 0, at most 31,536,000. Default 900. */
   readonly maxRuntimeSec?: number;
+  /** Seconds that a stream which is passed on may stand still, over 0, at most 86,400. Default 60. */
+  readonly streamIdleSec?: number;
   /** UTF-8 bytes of a job's canonical JSON, 1,024 to 16,777,216. Default 1,048,576. */
   readonly maxJobBytes?: number;
+  /** Detectors of the host's own, which the output rules of a policy name as `{ detector: name }`. Default: none. */
+  readonly detectors?: readonly HostDetector[];
+  /**
+   * At least 32 bytes that only the host knows. With it equal findings have equal fingerprints within one tenant, whatever
+   * job they come from. Default: a fresh key for each job, which is never written anywhere.
+   */
+  readonly fingerprintKey?: Uint8Array;
+  /**
+   * Whether an output that is withheld is kept beside the log, so that `outputs.release` can deliver it. `"discard"`: nothing of
+   * it is ever written, and only its commitment stands in the log. Default `"keep"`.
+   */
+  readonly quarantined?: "keep" | "discard";
   /** Adds risk tags to what the job declares. It sees the frozen copy; throwing refuses the job. */
   readonly deriveTags?: (job: AdmittedJob) => DerivedTags | Promise<DerivedTags>;
   /** `"restrict_only"`: tags that a job declares can tighten, but never satisfy a permission. Default `"trusted"`. */
@@ -72,7 +88,12 @@ export interface Settings {
   readonly activate: "always" | "never";
   readonly deadlineMs: number;
   readonly maxRuntimeSec: number;
+  readonly streamIdleSec: number;
   readonly maxJobBytes: number;
+  readonly detectors: HostDetectors;
+  /** In hex. */
+  readonly fingerprintKey: string | undefined;
+  readonly quarantined: "keep" | "discard";
   readonly deriveTags: GateOptions["deriveTags"];
   readonly declaredTags: "trusted" | "restrict_only";
   readonly approvalBinding: "snapshot" | "decision";
@@ -92,7 +113,11 @@ const KNOWN: readonly (keyof GateOptions)[] = [
   "activate",
   "deadlineMs",
   "maxRuntimeSec",
+  "streamIdleSec",
   "maxJobBytes",
+  "detectors",
+  "fingerprintKey",
+  "quarantined",
   "deriveTags",
   "declaredTags",
   "approvalBinding",
@@ -112,10 +137,9 @@ export function readOptions(options: GateOptions): Settings {
   oneOf("declaredTags", declaredTags, ["trusted", "restrict_only"]);
   const approvalBinding = options.approvalBinding ?? "snapshot";
   oneOf("approvalBinding", approvalBinding, ["snapshot", "decision"]);
+  const quarantined = options.quarantined ?? "keep";
+  oneOf("quarantined", quarantined, ["keep", "discard"]);
   optionalFunction("onEvent", options.onEvent);
-  if (options.enforcers !== undefined && !Array.isArray(options.enforcers)) {
-    throw new TypeError("`enforcers` must be a list");
-  }
   const { dispatch } = options;
   if (typeof dispatch !== "object" || dispatch === null) optionalFunction("dispatch", dispatch);
   optionalFunction("isWithoutEffect", options.isWithoutEffect);
@@ -126,13 +150,17 @@ export function readOptions(options: GateOptions): Settings {
     store: options.store ?? "./dispatch-gate.db",
     dispatch: options.dispatch,
     dispatchers: new Map(Object.entries(options.dispatchers ?? {})),
-    enforcers: [...(options.enforcers ?? [])],
+    enforcers: listOf("enforcers", options.enforcers),
     isWithoutEffect: options.isWithoutEffect,
     permitKey: options.permitKey,
     activate,
     deadlineMs: numberIn("deadlineMs", options.deadlineMs ?? 2_000, 1, 600_000),
     maxRuntimeSec: numberIn("maxRuntimeSec", options.maxRuntimeSec ?? 900, Number.MIN_VALUE, 31_536_000),
+    streamIdleSec: numberIn("streamIdleSec", options.streamIdleSec ?? 60, Number.MIN_VALUE, 86_400),
     maxJobBytes: numberIn("maxJobBytes", options.maxJobBytes ?? DEFAULT_MAX_JOB_BYTES, 1_024, 16_777_216),
+    detectors: readDetectors(listOf("detectors", options.detectors)),
+    fingerprintKey: readFingerprintKey(options.fingerprintKey),
+    quarantined,
     deriveTags: options.deriveTags,
     declaredTags,
     approvalBinding,
@@ -140,6 +168,21 @@ export function readOptions(options: GateOptions): Settings {
     onEvent: options.onEvent,
     now: options.now,
   });
+}
+
+function listOf<Item>(name: string, list: readonly Item[] | undefined): readonly Item[] {
+  if (list === undefined) return [];
+  if (Array.isArray(list)) return [...list];
+  throw new TypeError(`\`${name}\` must be a list`);
+}
+
+/** Shorter keys could be tried. */
+const LEAST_KEY_BYTES = 32;
+
+function readFingerprintKey(key: Uint8Array | undefined): string | undefined {
+  if (key === undefined) return undefined;
+  if (types.isUint8Array(key) && key.byteLength >= LEAST_KEY_BYTES) return Buffer.from(key).toString("hex");
+  throw new TypeError(`\`fingerprintKey\` must be a Uint8Array of at least ${LEAST_KEY_BYTES} bytes`);
 }
 
 function readQueue(queue: Partial<QueueLimits> | undefined): Partial<QueueLimits> {

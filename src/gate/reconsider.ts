@@ -59,6 +59,7 @@ export function createReconsider(core: Core): Reconsider {
         opens: false,
         submitter: undefined,
         signal: undefined,
+        stream: false,
       });
     },
   };

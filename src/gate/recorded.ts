@@ -3,19 +3,17 @@ import type {
   Constraints,
   Decision,
   Evaluation,
-  Finding,
   Outcome,
   OutcomeBase,
   OutcomeError,
 } from "../outcome.js";
 import { decodeOutput } from "../output/decode.js";
 import { expiryOf, isOpen } from "../store/approval-state.js";
+import type { Quarantine } from "../store/quarantine.js";
 import type { ApprovalRow, JobRow, VaultKind } from "../store/rows.js";
 
 /** What settling writes beside the status, as JSON. */
-export interface SettledResult {
-  readonly findings?: readonly Finding[];
-  readonly quarantineId?: string;
+export interface SettledResult extends Partial<Quarantine> {
   readonly retryAfterMs?: number;
 }
 

@@ -11,7 +11,7 @@ export async function resume(
   core: Core,
   jobId: string,
   choice: DispatchChoice | undefined,
-  options: { readonly signal?: AbortSignal; readonly tenantId?: string },
+  options: { readonly signal?: AbortSignal; readonly tenantId?: string; readonly stream?: boolean },
 ): Promise<Outcome> {
   let dispatcher = DEFAULT_DISPATCHER;
   const enter = async (): Promise<Entry> => {
@@ -31,6 +31,7 @@ export async function resume(
     opens: false,
     submitter: undefined,
     signal: options.signal,
+    stream: options.stream === true,
   });
 }
 

@@ -15,6 +15,8 @@ import type { JobRow, VaultKind, VaultRow } from "../store/rows.js";
 import { type Claimed, claimedBase, rowFacts, UNSETTLED, whose } from "./claimed.js";
 import type { Core } from "./core.js";
 import { freshSalt, uuidv7 } from "./ids.js";
+import { MAX_KEPT } from "./kept.js";
+import { outputRules } from "./output-rules.js";
 import type { SettledResult } from "./recorded.js";
 import { reasonOf, type Seen } from "./seen.js";
 
@@ -25,9 +27,6 @@ export interface Ended {
   readonly durationMs: number;
   readonly guards: readonly WatchedGuard[];
 }
-
-/** Characters of a recorded output, beyond which only its commitment is kept and a replay answers without it. */
-const MAX_KEPT = 262_144;
 
 /** What is to be recorded of a claimed job, and what its caller is told once it is. */
 export interface Settlement {
@@ -42,32 +41,39 @@ export function prepareSettlement(core: Core, claimed: Claimed, { end, seen, dur
   const reason = reasonOf(seen);
   const quarantineId = seen.status === "QUARANTINED" ? uuidv7(now) : undefined;
   const recorded = recordedValue(row, seen);
-  const result: SettledResult = {
-    findings: seen.findings.slice(0, 1_000),
-    ...(quarantineId === undefined ? {} : { quarantineId }),
-  };
+  const vault = kept(core, seen, recorded);
+  const held = vault.length === 0 ? null : (recorded?.commitment ?? null);
+  const findings = seen.findings.slice(0, 1_000);
+  const { requesters } = claimed;
+  const result: SettledResult =
+    quarantineId === undefined
+      ? { findings }
+      : { findings, quarantineId, held, requesters, rules: outputRules(core, claimed) };
+  // Spreads stand last: each key that is written after one costs as much as a small object.
   const facts: EventFacts = {
-    ...rowFacts(row),
     attempts: boundList(end.attempts.map(attemptFacts)),
     constraints: constraintFacts(claimed.constraints),
     dispatched: true,
     duration_ms: Math.round(durationMs),
     findings: findingFacts(seen.findings),
-    ...guardFacts(claimed, guards),
     output: recorded?.commitment ?? null,
     quarantine_id: quarantineId ?? null,
     reason: reasonFacts(reason),
     status: seen.status,
+    ...rowFacts(row),
+    ...guardFacts(claimed, guards),
+    ...(quarantineId === undefined ? {} : { kept: held !== null }),
+    ...streamFacts(seen),
   };
   const request: SettleRequest = {
-    ...whose(core, row, now),
     status: seen.status,
     reason,
     result: JSON.stringify(result),
     // A function that was no longer waited for goes on, and so do its places in pools.
     ended: end.kind !== "timed_out",
-    vault: kept(recorded),
+    vault,
     event: sealEvent("job.settled", now, facts),
+    ...whose(core, row, now),
   };
   return { request, outcome: outcomeOf(claimed, seen, reason, quarantineId, now) };
 }
@@ -91,16 +97,22 @@ function outcomeOf(
   quarantineId: string | undefined,
   now: number,
 ): Outcome {
-  const base = { ...claimedBase(claimed, now), reason };
+  const base = { reason, ...claimedBase(claimed, now) };
   switch (seen.status) {
     case "SUCCEEDED":
-      return { ...base, status: "SUCCEEDED", output: seen.value, findings: seen.findings };
+      return { status: "SUCCEEDED", output: seen.value, findings: seen.findings, ...base };
     case "FAILED":
     case "TIMED_OUT":
       return { ...base, status: seen.status, error: seen.error, findings: seen.findings };
     case "QUARANTINED":
       return { ...base, status: "QUARANTINED", quarantineId: quarantineId ?? "", findings: seen.findings };
   }
+}
+
+/** What left of a stream that was passed on: how many chunks, and the commitment to their list. */
+function streamFacts({ streamed }: Seen): EventFacts {
+  if (streamed === undefined) return {};
+  return { stream: { chunks: streamed.chunks, ended: streamed.how, output: streamed.commitment } };
 }
 
 /** What a run asked of its guards, where it was given any constraint that they are for. */
@@ -150,7 +162,7 @@ export async function recordLate(core: Core, claimed: Claimed, seen: Seen, attem
     reason: reasonOf(seen),
     result: null,
     ended: true,
-    vault: kept(recorded),
+    vault: kept(core, seen, recorded),
     event: sealEvent("job.late", now, facts),
   };
   await record(core, request);
@@ -158,21 +170,29 @@ export async function recordLate(core: Core, claimed: Claimed, seen: Seen, attem
 
 interface Recorded {
   readonly commitment: string;
-  readonly row: VaultRow;
+  /** Null where the value itself is not there any more. */
+  readonly row: VaultRow | null;
 }
 
 /** The value that is kept beside the log, under a commitment of its own. */
 function recordedValue(row: JobRow, seen: Seen, as?: VaultKind): Recorded | null {
   const [kind, value] = privateValue(seen);
+  const { tenantId, id: jobId } = row;
+  if (seen.status === "SUCCEEDED" && seen.streamed !== undefined) {
+    // Committed to chunk by chunk, as it left.
+    const { salt, commitment } = seen.streamed;
+    return { commitment, row: value === null ? null : { tenantId, jobId, kind: as ?? kind, salt, value } };
+  }
   if (value === null) return null;
   const salt = freshSalt();
-  const { tenantId, id: jobId } = row;
   return { commitment: commit(salt, value), row: { tenantId, jobId, kind: as ?? kind, salt, value } };
 }
 
-/** What of it is stored: a value over the size limit leaves its commitment alone. */
-function kept(recorded: Recorded | null): readonly VaultRow[] {
-  return recorded === null || recorded.row.value.length > MAX_KEPT ? [] : [recorded.row];
+/** What of it is stored: a value over the size limit, or one that the host wants discarded, leaves its commitment alone. */
+function kept({ settings }: Core, { status }: Seen, recorded: Recorded | null): readonly VaultRow[] {
+  const row = recorded?.row ?? null;
+  if (row === null || row.value.length > MAX_KEPT) return [];
+  return status === "QUARANTINED" && settings.quarantined === "discard" ? [] : [row];
 }
 
 function privateValue(seen: Seen): readonly [VaultKind, string | null] {

@@ -15,6 +15,8 @@ export interface Submission {
   /** Who submits, where that is not the actor. */
   readonly submitter: string | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Whether a stream is passed on as it comes. */
+  readonly stream: boolean;
 }
 
 /** What came of letting a job in. */
@@ -28,4 +30,5 @@ export interface Judged {
   readonly chosen: Chosen;
   readonly asked: Asked;
   readonly signal: AbortSignal | undefined;
+  readonly onStream: ((chunks: AsyncIterable<unknown>) => void) | null;
 }

@@ -6,21 +6,30 @@ export interface Hit {
   readonly end: number;
 }
 
-/**
- * A set of detectors over one text. `find` MUST report every hit, in any order, and MUST take time linear in the text,
- * whatever the text: outputs are chosen by whoever wrote what the job reads.
- */
-export interface DetectorSet {
+/** Told every hit, in any order. */
+export type Report = (hit: Hit) => void;
+
+/** One way to find kinds of secrets or personal data in a text. */
+export interface Finder {
+  /** Every kind that it reports: 1 to 64 of a-z, 0-9 and _. */
+  readonly kinds: readonly string[];
   /**
-   * Literals without which there is no hit. Tested on each string, and before that on the recorded form of the whole
-   * output, so they MUST be made of characters that JSON never escapes.
+   * MUST report every hit in time linear in the text, whatever the text: outputs are chosen by whoever wrote what the job
+   * reads. A NUL never stands inside a hit: it parts values that are not one text.
    */
-  readonly clues: readonly RegExp[];
-  /** Names of fields whose value is also looked at as `name=value`; null when names say nothing. */
-  readonly names: RegExp | null;
-  /** True when it finds a hit in UTF-8 bytes also when they are read as one character a byte. */
-  readonly bytewise: boolean;
-  readonly find: (text: string, report: (hit: Hit) => void) => void;
+  readonly find: (text: string, report: Report) => void;
+  /**
+   * The same in text whose white space was taken out, or in several values run together: reports what is known by its own
+   * beginning and length, at its shortest. Absent where words that ran together could look like a hit.
+   */
+  readonly findJoined?: (text: string, report: Report) => void;
+  /**
+   * Whether a hit may be broken by a line end, or stand in several values of a list: never, always, or only where what follows
+   * the break looks made and not written.
+   */
+  readonly breaks: "never" | "always" | "made";
+  /** True where what is found has so few possible values that a fingerprint of it would let somebody try them all. */
+  readonly guessable: boolean;
 }
 
 /** A set of characters as a table by code; a code past its end is not in it. */
@@ -32,16 +41,18 @@ export function charset(characters: string): Charset {
   return Uint8Array.from({ length: 0x250 }, (_, code) => (test.test(String.fromCharCode(code)) ? 1 : 0));
 }
 
-/** Where the run of such characters that begins at `from` ends. */
-export function runEnd(text: string, from: number, characters: Charset): number {
+/** Where the run of such characters that begins at `from` ends; at most `most` characters on. */
+export function runEnd(text: string, from: number, characters: Charset, most = text.length): number {
+  const last = Math.min(text.length, from + most);
   let end = from;
-  while (end < text.length && characters[text.charCodeAt(end)] === 1) end += 1;
+  while (end < last && characters[text.charCodeAt(end)] === 1) end += 1;
   return end;
 }
 
-/** Where the run of such characters that ends before `to` starts. */
-export function runStart(text: string, to: number, characters: Charset): number {
+/** Where the run of such characters that ends before `to` starts; at most `most` characters before. */
+export function runStart(text: string, to: number, characters: Charset, most = to): number {
+  const first = Math.max(0, to - most);
   let start = to;
-  while (start > 0 && characters[text.charCodeAt(start - 1)] === 1) start -= 1;
+  while (start > first && characters[text.charCodeAt(start - 1)] === 1) start -= 1;
   return start;
 }

@@ -1,8 +1,12 @@
 import type { Finding, OutputRule } from "../outcome.js";
+import { clean } from "./clean.js";
+import type { HostDetectors } from "./detectors.js";
 import { encodeOutput } from "./encode.js";
+import { describeFailure } from "./failure.js";
 import { copyPlain, type PlainCopy } from "./plain.js";
-import { redactValue } from "./redact.js";
-import { MAX_FINDINGS, mayHold, openScan, type Scan, safePointer } from "./scan.js";
+import { safePointer } from "./safe-pointer.js";
+import { type Looking, openScan, type Scan, sightingsIn } from "./scan.js";
+import { layOut, layOutChunks } from "./sheet.js";
 
 export { type ErrorInspection, inspectError } from "./inspect-error.js";
 
@@ -29,31 +33,63 @@ export type Inspection =
       readonly held: string | null;
     };
 
+/** How an output is looked at. */
+export interface OutputLooking extends Looking {
+  /** The most UTF-8 bytes of its recorded form. Default: no limit. */
+  readonly maxBytes?: number | undefined;
+}
+
 /**
  * Looks at what a dispatch function returned, under these rules, and never throws. More than `maxBytes` is withheld.
  * Total: what cannot be copied, looked at or redacted whole is quarantined whole, and no code of the value runs.
  */
-export function inspectOutput(value: unknown, rules: readonly OutputRule[], maxBytes?: number): Inspection {
+export function inspectOutput(value: unknown, rules: readonly OutputRule[], looking: OutputLooking = {}): Inspection {
+  return inspectAs(layOut, value, rules, looking);
+}
+
+/** The same for a list of chunks of which the texts, one after the other, are one text. */
+export function inspectChunks(
+  chunks: readonly unknown[],
+  rules: readonly OutputRule[],
+  looking: OutputLooking = {},
+): Inspection {
+  return inspectAs((list) => layOutChunks(list as readonly unknown[]), chunks, rules, looking);
+}
+
+/**
+ * How much is found in plain data, for who only needs to know whether anything is. Throws where it cannot be looked at whole.
+ */
+export function findingsIn(value: unknown, rules: readonly OutputRule[], detectors: HostDetectors): number {
+  return sightingsIn(openScan(rules, { detectors }), layOut(value)).length;
+}
+
+function inspectAs(
+  lay: typeof layOut,
+  value: unknown,
+  rules: readonly OutputRule[],
+  looking: OutputLooking,
+): Inspection {
   const copied = copyPlain(value);
-  if (!copied.ok) return { verdict: "quarantine", findings: [], message: describeRefusal(copied, rules), held: null };
+  if (!copied.ok) {
+    return { verdict: "quarantine", findings: [], message: describeRefusal(copied, rules, looking), held: null };
+  }
   const held = encodeOutput(copied.value);
+  const { maxBytes } = looking;
   if (maxBytes !== undefined && sizeOf(copied.value, held) > maxBytes) {
     return { verdict: "quarantine", findings: [], message: `the output is larger than ${maxBytes} bytes`, held };
   }
   let scan: Scan | undefined;
   try {
-    scan = openScan(rules);
-    // Bytes are recorded as base64, in which no clue can be seen.
-    if (!copied.holdsBytes && !mayHold(scan, held)) return clear(copied.value, held, []);
-    const redacted = redactValue(scan, copied.value);
+    scan = openScan(rules, looking);
+    const cleaned = clean(scan, copied.value, lay);
     const { findings } = scan;
     const reason = findings.find((finding) => finding.action === "quarantine");
     if (reason !== undefined) return { verdict: "quarantine", findings, message: describeFinding(reason), held };
-    return findings.length === 0
-      ? clear(copied.value, held, findings)
-      : clear(redacted, encodeOutput(redacted), findings);
-  } catch {
-    return { verdict: "quarantine", findings: scan?.findings ?? [], message: describeFailure(scan), held };
+    const encoded = findings.length === 0 ? held : encodeOutput(cleaned);
+    return { verdict: "clear", output: { value: cleaned, encoded } as ClearedOutput, findings };
+  } catch (error) {
+    const message = describeFailure("output", error, scan);
+    return { verdict: "quarantine", findings: scan?.findings ?? [], message, held };
   }
 }
 
@@ -62,20 +98,24 @@ function sizeOf(value: unknown, encoded: string): number {
   return value === undefined ? 0 : Buffer.byteLength(encoded);
 }
 
-function clear(value: unknown, encoded: string, findings: readonly Finding[]): Inspection {
-  return { verdict: "clear", output: { value, encoded } as ClearedOutput, findings };
-}
-
-function describeRefusal(refused: PlainCopy & { readonly ok: false }, rules: readonly OutputRule[]): string {
+function describeRefusal(
+  refused: PlainCopy & { readonly ok: false },
+  rules: readonly OutputRule[],
+  looking: Looking,
+): string {
   const what = refused.reason === "over_cap" ? "the output is over a limit" : "the output is not plain data";
-  const place = safePlace(refused, rules);
+  const place = safePlace(refused, rules, looking);
   return `${what}: ${refused.message}${place === "" ? "" : ` at \`${place}\``}`;
 }
 
 /** Where, unless the way there cannot be shown safely. */
-function safePlace(refused: PlainCopy & { readonly ok: false }, rules: readonly OutputRule[]): string {
+function safePlace(
+  refused: PlainCopy & { readonly ok: false },
+  rules: readonly OutputRule[],
+  looking: Looking,
+): string {
   try {
-    return safePointer(openScan(rules), refused.steps);
+    return safePointer(openScan(rules, looking), refused.steps);
   } catch {
     return "a place that cannot be shown";
   }
@@ -83,10 +123,4 @@ function safePlace(refused: PlainCopy & { readonly ok: false }, rules: readonly 
 
 function describeFinding(finding: Finding): string {
   return `output rule \`${finding.ruleId}\` withheld the output: ${finding.kind} at \`${finding.path}\``;
-}
-
-function describeFailure(scan: Scan | undefined): string {
-  return scan !== undefined && scan.seen > MAX_FINDINGS
-    ? `the output is over a limit: more than ${MAX_FINDINGS} findings`
-    : "a detector failed, so the output was not inspected";
 }

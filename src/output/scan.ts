@@ -1,118 +1,180 @@
-import type { Finding, OutputRule } from "../outcome.js";
-import { detectorKey, detectorSet } from "./detectors.js";
-import type { DetectorSet, Hit } from "./hit.js";
-import type { Step } from "./plain.js";
+import type { Detector, Finding, OutputRule } from "../outcome.js";
+import { detectorKey, findersOf, type HostDetectors, KINDS } from "./detectors.js";
+import type { Finder } from "./hit.js";
+import { look, type Search, type Sighting } from "./look.js";
+import { type Fingerprint, NO_FINGERPRINT } from "./mark.js";
 import { pointerOf } from "./pointer.js";
+import type { Sheet } from "./sheet.js";
+import type { Span } from "./view.js";
 
 /** Findings of one output. With more it is withheld: what would come after them was not looked for. */
 export const MAX_FINDINGS = 1_000;
 
-/** One look at one output or error under all its rules: what is looked for, and what was found so far. */
-export interface Scan {
-  readonly watches: readonly Watch[];
+/** How outputs are looked at, beside the rules. */
+export interface Looking {
+  /** Tells equal findings. Default: {@link NO_FINGERPRINT}. */
+  readonly fingerprint?: Fingerprint;
+  /** The host's own detectors, by name. Default: none. */
+  readonly detectors?: HostDetectors;
+  /** Starts the time of one look; answers true once it is over: then the output is withheld. Default: there is no end. */
+  readonly timer?: () => () => boolean;
+}
+
+/** Who looks under some rules. */
+interface Watchers {
+  /** Finders of the gate's own sets, over the whole sheet. */
+  readonly finders: readonly Finder[];
+  /** Patterns of the policy and detectors of the host, over each text by itself. */
+  readonly alone: readonly Finder[];
+  readonly watches: ReadonlyMap<Finder, Watch>;
+}
+
+/** One look at one output or error under all its rules: who looks, and what was found so far. */
+export interface Scan extends Watchers {
+  readonly fingerprint: Fingerprint;
+  readonly isOver: () => boolean;
   readonly findings: Finding[];
-  /** Keys around the text being read, as they may be shown. */
-  readonly steps: string[];
-  /** Above 0 while keys, not values, are read. */
-  keyDepth: number;
-  /** Hits so far, those not recorded yet among them. */
+  /** Sightings so far, in all looks. */
   seen: number;
 }
 
-/** A detector set and the rule that acts on its hits. */
+/** The rule that acts on what a finder finds. */
 export interface Watch {
-  readonly set: DetectorSet;
   readonly ruleId: string;
   readonly action: "redact" | "quarantine";
 }
 
+/** Thrown when the time is over. */
+export const OVERTIME: unique symbol = Symbol("inspection took too long");
+
+/** A scan under these rules. Throws on a detector that does not exist. */
+export function openScan(rules: readonly OutputRule[], looking: Looking = {}): Scan {
+  const { finders, alone, watches } = watchersFor(rules, looking.detectors ?? NONE);
+  return {
+    finders,
+    alone,
+    watches,
+    fingerprint: looking.fingerprint ?? NO_FINGERPRINT,
+    isOver: looking.timer?.() ?? NEVER,
+    findings: [],
+    seen: 0,
+  };
+}
+
+const NONE: HostDetectors = new Map();
+
+const NEVER = (): boolean => false;
+
+/** By rules, and by the host's detectors: a policy's rules are the same list for all jobs that they are for. */
+const known = new WeakMap<HostDetectors, WeakMap<readonly OutputRule[], Watchers>>();
+
+function watchersFor(rules: readonly OutputRule[], detectors: HostDetectors): Watchers {
+  const before = known.get(detectors)?.get(rules);
+  if (before !== undefined) return before;
+  const byRules = known.get(detectors) ?? new WeakMap<readonly OutputRule[], Watchers>();
+  known.set(detectors, byRules);
+  const made = makeWatchers(rules, detectors);
+  // A list that may change is not known again.
+  if (Object.isFrozen(rules)) byRules.set(rules, made);
+  return made;
+}
+
 /**
- * A scan under these rules. Where several look for the same, the first that quarantines acts, otherwise the first:
- * the strictest action wins and every hit is one finding. Throws on a detector that does not exist.
+ * Where several rules look for the same, the first that quarantines acts, otherwise the first: the strictest action wins and
+ * every hit is one finding.
  */
-export function openScan(rules: readonly OutputRule[]): Scan {
-  const watches = new Map<string, Watch>();
+function makeWatchers(rules: readonly OutputRule[], detectors: HostDetectors): Watchers {
+  const chosen = new Map<string, Watch & { readonly detector: Detector }>();
   for (const { ruleId, detect, action } of rules) {
     for (const detector of detect) {
       const key = detectorKey(detector);
-      const known = watches.get(key);
+      const other = chosen.get(key);
       // Any action but `redact` withholds: an unknown one must not be milder than both.
-      if (known === undefined || (known.action === "redact" && action !== "redact")) {
-        watches.set(key, { set: detectorSet(detector), ruleId, action: action === "redact" ? "redact" : "quarantine" });
+      if (other === undefined || (other.action === "redact" && action !== "redact")) {
+        chosen.set(key, { detector, ruleId, action: action === "redact" ? "redact" : "quarantine" });
       }
     }
   }
-  return { watches: [...watches.values()], findings: [], steps: [], keyDepth: 0, seen: 0 };
+  const finders: Finder[] = [];
+  const alone: Finder[] = [];
+  const watches = new Map<Finder, Watch>();
+  for (const { detector, ruleId, action } of chosen.values()) {
+    for (const finder of findersOf(detector, detectors)) {
+      (typeof detector === "string" ? finders : alone).push(finder);
+      watches.set(finder, { ruleId, action });
+    }
+  }
+  return { finders, alone, watches };
 }
 
-/** False when the recorded form of an output shows that no string of it can hold a hit. */
-export function mayHold(scan: Scan, encoded: string): boolean {
-  return scan.watches.some(({ set }) => set.clues.some((clue) => clue.test(encoded)));
-}
+/** Smaller sheets are looked at in no time, unless somebody else's detector looks at them. */
+const SMALL = 4_096;
 
-/** A hit and the watch that saw it. */
-export interface Sighting {
-  readonly hit: Hit;
-  readonly watch: Watch;
-}
-
-/** Enough of a field's name to know it by. */
-const NAME_LENGTH = 64;
-
-/** Every hit in one text. `name` is the field that holds it. Throws when the scan has seen more than `MAX_FINDINGS`. */
-export function lookAt(scan: Scan, text: string, name?: string): readonly Sighting[] {
-  const sightings: Sighting[] = [];
-  for (const watch of scan.watches) {
-    const { clues, names, find } = watch.set;
-    const prefix = name !== undefined && names?.test(name) === true ? `${name.slice(-NAME_LENGTH)}=` : "";
-    const whole = prefix + text;
-    if (!clues.some((clue) => clue.test(whole))) continue;
-    find(whole, ({ kind, start, end }) => {
-      const hit: Hit = { kind, start: Math.max(0, start - prefix.length), end: end - prefix.length };
-      if (hit.end <= 0 || sightings.some((sighting) => isSame(sighting.hit, hit))) return;
+/**
+ * All that stands in a sheet, as `lookAt` finds it. Throws a `RangeError` when the scan has seen more than `MAX_FINDINGS`, {@link OVERTIME} when
+ * its time is over, and whatever a detector throws.
+ */
+export function sightingsIn(scan: Scan, sheet: Sheet, lookAt = look): readonly Sighting[] {
+  const { finders, alone } = scan;
+  const isTimed = sheet.text.length > SMALL || alone.length > 0;
+  const search: Search = {
+    finders,
+    kinds: () => new Set([...KINDS, ...alone.flatMap(({ kinds }) => kinds)]),
+    onSighting: () => {
       scan.seen += 1;
       if (scan.seen > MAX_FINDINGS) throw new RangeError(`more than ${MAX_FINDINGS} findings`);
-      sightings.push({ watch, hit });
-    });
+    },
+    onStep: () => {
+      if (isTimed && scan.isOver()) throw OVERTIME;
+    },
+  };
+  const found = lookAt(search, sheet);
+  if (alone.length === 0) return found;
+  const sightings = [...found];
+  for (const { start, end } of textsOf(sheet)) {
+    const leaf = { text: sheet.text.slice(start, end), leaves: [] };
+    for (const seen of look({ ...search, finders: alone }, leaf)) {
+      sightings.push({ ...seen, start: seen.start + start, end: seen.end + start });
+    }
   }
+  search.onStep();
   return sightings;
 }
 
-function isSame(a: Hit, b: Hit): boolean {
-  return a.start === b.start && a.end === b.end && a.kind === b.kind;
-}
-
-/** Adds findings at the place where the scan stands. `action` is what happens when it is not what the rule says. */
-export function record(scan: Scan, sightings: readonly Sighting[], action?: Finding["action"]): void {
-  if (sightings.length === 0) return;
-  const path = pointerOf(scan.steps) + (scan.keyDepth > 0 ? "#key" : "");
-  for (const { hit, watch } of sightings) {
-    const { ruleId } = watch;
-    scan.findings.push({ kind: hit.kind, path, length: hit.end - hit.start, ruleId, action: action ?? watch.action });
+/** Each text by itself; chunks of one text are one. */
+function textsOf({ leaves }: Sheet): readonly Span[] {
+  const texts: Span[] = [];
+  for (const { start, end, follows } of leaves) {
+    const last = texts[texts.length - 1];
+    if (follows && last !== undefined) texts[texts.length - 1] = { start: last.start, end };
+    else texts.push({ start, end });
   }
+  return texts;
 }
 
-/** The text with every hit replaced by `[REDACTED:kind]`, hits that overlap by one. */
-export function replaceHits(text: string, sightings: readonly Sighting[]): string {
-  if (sightings.length === 0) return text;
-  const hits = sightings.map(({ hit }) => hit).sort((a, b) => a.start - b.start || b.end - a.end);
-  let result = "";
-  let done = 0;
-  for (const { kind, start, end } of hits) {
-    if (start >= done) result += `${text.slice(done, start)}[REDACTED:${kind}]`;
-    done = Math.max(done, end);
-  }
-  return result + text.slice(done);
+/** What acts on a sighting. */
+function watchOf(scan: Scan, { finder }: Sighting): Watch {
+  // A finder that nobody put there cannot have found anything; if it has, nothing may leave.
+  return scan.watches.get(finder) ?? { ruleId: "@unknown", action: "quarantine" };
 }
 
-/** The text with every hit in it redacted and recorded. */
-export function redactText(scan: Scan, text: string, name?: string): string {
-  const sightings = lookAt(scan, text, name);
-  record(scan, sightings);
-  return replaceHits(text, sightings);
+/** Adds a finding at a place. `action` is what happens where that is not what the rule says. */
+export function record(scan: Scan, sighting: Sighting, place: Place, action?: Finding["action"]): void {
+  const watch = watchOf(scan, sighting);
+  scan.findings.push({
+    kind: sighting.kind,
+    path: pointerOf(place.steps) + (place.isKey ? "#key" : ""),
+    length: sighting.end - sighting.start,
+    fingerprint: scan.fingerprint(sighting.kind, sighting.found),
+    ruleId: watch.ruleId,
+    action: action ?? watch.action,
+  });
 }
 
-/** The pointer to a place in a value that was not inspected, with every hit in its steps redacted but not recorded. */
-export function safePointer(scan: Scan, steps: readonly Step[]): string {
-  return pointerOf(steps.map((step) => (typeof step === "number" ? `${step}` : replaceHits(step, lookAt(scan, step)))));
+/** Where in a value. */
+export interface Place {
+  /** Keys as they may be shown, and positions. */
+  readonly steps: readonly string[];
+  /** Whether a key on the way is meant, not a value. */
+  readonly isKey: boolean;
 }

@@ -135,10 +135,12 @@ function checkDetect(detect: Json | undefined, path: Path, { effort }: CheckCont
   const names = new Set<string>();
   itemsOf(detect).forEach((item, index) => {
     if (!isMap(item)) return;
-    const { name, pattern } = item;
-    if (typeof name === "string") {
-      if (names.has(name)) report("value_repeated", `the name ${quoted(name)} stands twice`, [...path, index, "name"]);
-      names.add(name);
+    const { name, pattern, detector } = item;
+    const key = detector === undefined ? "name" : "detector";
+    const called = detector ?? name;
+    if (typeof called === "string") {
+      if (names.has(called)) report("value_repeated", `the name ${quoted(called)} stands twice`, [...path, index, key]);
+      names.add(called);
     }
     const at = [...path, index, "pattern"];
     if (typeof pattern !== "string" || !hasRoom(effort, at, report)) return;

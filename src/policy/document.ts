@@ -72,8 +72,12 @@ export interface OutputDocument {
   readonly action: "redact" | "quarantine";
 }
 
-/** A set of detectors that ships with the gate, or a pattern of the policy's own (RE2 syntax). */
-export type DetectDocument = "secrets" | "pii" | { readonly name: string; readonly pattern: string };
+/** A set of detectors that ships with the gate, a pattern of the policy's own (RE2 syntax), or a detector of the host's. */
+export type DetectDocument =
+  | "secrets"
+  | "pii"
+  | { readonly name: string; readonly pattern: string }
+  | { readonly detector: string };
 
 /** All keys must hold; an absent one does not constrain. */
 export interface MatchDocument extends MatchKeys {

@@ -11,21 +11,24 @@ import {
   standsUntil,
   waitsFor,
 } from "./approval-state.js";
+import { judgeRelease, type ReleaseView } from "./judge-release.js";
 import { approverFacts, mayDecide, noteRow } from "./judge-vote.js";
 import type { Change, ChangeAnswer } from "./port.js";
-import type { ActivePolicy, ApprovalRow, JobRow, Judgement, PolicyHead, Write } from "./rows.js";
+import type { ActivePolicy, ApprovalRow, JobRow, Judgement, KeptValue, PolicyHead, Write } from "./rows.js";
 
 /** What a store loads, inside the transaction, for a change. A kind of change looks at no more than it names. */
-export interface ChangeView {
+export interface ChangeView extends ReleaseView {
   readonly active: PolicyHead | null;
   /** `activate`: the text of the policy in force. */
   readonly document: string | null;
-  /** `cancel`, `lift`, `expire`: the highest time that any event carries. */
+  /** `cancel`, `lift`, `expire`, `release`: the highest time that any event carries. */
   readonly loggedAt: number;
-  /** `cancel`, `lift`: the request. */
+  /** `cancel`, `lift`: the request. `release`: that of the job. */
   readonly approval: ApprovalRow | null;
-  /** `cancel`, `retry`: the job. */
+  /** `cancel`, `retry`, `release`: the job. */
   readonly job: JobRow | null;
+  /** `release`: what is kept of the output. */
+  readonly kept: KeptValue | null;
   /** `cancel`: up to two jobs that wait for the request. */
   readonly waiting: readonly JobRow[];
   /** `expire`: open requests that have lapsed. */
@@ -72,6 +75,8 @@ export function judgeChange(change: Change, view: ChangeView): Judgement<ChangeA
       return lift(change, view);
     case "spend":
       return spend(change, view);
+    case "release":
+      return judgeRelease(change, view);
   }
 }
 

@@ -160,7 +160,11 @@ export function approverFacts({ id, kind, roles, assurance }: Approver): {
   return { id, kind, roles: boundList(roles.map((role) => boundText(role, MAX_ROLE))), assurance };
 }
 
-/** A person's words about a request, as they are kept beside the log; `ref` is the `note_ref` of the event. */
-export function noteRow({ id, tenantId, jobId }: ApprovalRow, ref: string, { salt, text: value }: Note): VaultRow {
+/** A person's words about a request, or about an output, as they are kept beside the log; `ref` is the `note_ref` of the event. */
+export function noteRow(
+  { id, tenantId, jobId }: Pick<ApprovalRow, "id" | "tenantId" | "jobId">,
+  ref: string,
+  { salt, text: value }: Note,
+): VaultRow {
   return { tenantId, jobId, kind: `note:${id}:${ref}`, salt, value };
 }

@@ -22,7 +22,9 @@ import {
   type Store,
   type StoredApproval,
   type StoredJob,
+  type StoredQuarantine,
 } from "./port.js";
+import { quarantineOf } from "./quarantine.js";
 import {
   type ActivePolicy,
   type ApprovalRow,
@@ -33,6 +35,7 @@ import {
   type Recorded,
   recorded,
   type VaultKind,
+  type VaultRow,
   type VoteRow,
   type Write,
 } from "./rows.js";
@@ -51,7 +54,7 @@ export function createMemoryStore(): Store {
   const slots = new Map<string, Extract<Write, { readonly to: "slots" }>>();
   const permits = new Map<string, number>();
   const boots = new Map<string, number>();
-  const vault = new Map<string, Map<VaultKind, string>>();
+  const vault = new Map<string, Map<VaultKind, VaultRow>>();
   const events: LoggedEvent[] = [];
   /** The highest time that any event carries. */
   let highest = 0;
@@ -63,7 +66,9 @@ export function createMemoryStore(): Store {
   const approvalAt = (id: string | null): ApprovalRow | null => (id === null ? null : (approvals.get(id) ?? null));
   const votesOf = (approvalId: string): readonly VoteRow[] => votes.filter((vote) => vote.approvalId === approvalId);
   const vaultOf = (tenantId: string, jobId: string): ReadonlyMap<VaultKind, string> =>
-    new Map(vault.get(keyOf(tenantId, jobId)));
+    new Map([...(vault.get(keyOf(tenantId, jobId)) ?? [])].map(([kind, { value }]) => [kind, value]));
+  const keptOf = (tenantId: string, jobId: string): VaultRow | null =>
+    vault.get(keyOf(tenantId, jobId))?.get("held") ?? null;
 
   const approvalFor = ({ approvalKey, job, verdict }: ClaimRequest): ApprovalRow | null => {
     const equal = [...approvals.values()].filter((row) => row.key === approvalKey);
@@ -108,8 +113,8 @@ export function createMemoryStore(): Store {
         return;
       case "vault": {
         const key = keyOf(write.row.tenantId, write.row.jobId);
-        const values = vault.get(key) ?? new Map<VaultKind, string>();
-        vault.set(key, values.set(write.row.kind, write.row.value));
+        const values = vault.get(key) ?? new Map<VaultKind, VaultRow>();
+        vault.set(key, values.set(write.row.kind, write.row));
         return;
       }
       case "policies":
@@ -187,6 +192,12 @@ export function createMemoryStore(): Store {
     before: approvalAt(row.supersedes),
   });
 
+  const storedQuarantine = (row: JobRow): StoredQuarantine => ({
+    row,
+    approval: approvalAt(row.approvalId),
+    kept: keptOf(row.tenantId, row.id),
+  });
+
   const jobsNamed = (id: string, tenantId: string | null): readonly JobRow[] =>
     [...jobs.values()].filter((row) => row.id === id && (tenantId === null || row.tenantId === tenantId));
 
@@ -221,17 +232,22 @@ export function createMemoryStore(): Store {
   };
 
   const changeView = (change: Change): ChangeView => {
-    const names = change.kind === "cancel" || change.kind === "lift";
+    const { kind } = change;
+    const names = kind === "cancel" || kind === "lift";
+    const job =
+      kind === "cancel" || kind === "retry" || kind === "release" ? jobAt(change.tenantId, change.jobId) : null;
+    const about = kind === "release" ? (job?.approvalId ?? null) : null;
     return {
       active: active(),
       document: active()?.document ?? null,
       loggedAt: highest,
-      approval: names ? approvalAt(change.approvalId) : null,
-      job: change.kind === "cancel" || change.kind === "retry" ? jobAt(change.tenantId, change.jobId) : null,
-      waiting: change.kind === "cancel" ? waitingFor(change.approvalId).slice(0, 2) : [],
+      approval: approvalAt(names ? change.approvalId : about),
+      job,
+      kept: kind === "release" ? keptOf(change.tenantId, change.jobId) : null,
+      waiting: kind === "cancel" ? waitingFor(change.approvalId).slice(0, 2) : [],
       ...ticksOf(change),
-      isSpent: change.kind === "spend" && permits.has(change.permitId),
-      lapsed: change.kind === "expire" ? lapsedBy(Math.max(change.now, highest)).slice(0, change.limit) : [],
+      isSpent: kind === "spend" && permits.has(change.permitId),
+      lapsed: kind === "expire" ? lapsedBy(Math.max(change.now, highest)).slice(0, change.limit) : [],
     };
   };
 
@@ -339,6 +355,12 @@ export function createMemoryStore(): Store {
           const rows = jobsNamed(query.jobId, query.tenantId).flatMap((job) => approvalAt(job.approvalId) ?? []);
           return { approvals: rows.map(storedApproval) };
         }
+        case "quarantine": {
+          const rows = [...jobs.values()].filter((row) => quarantineOf(row)?.quarantineId === query.id);
+          return { quarantines: rows.map(storedQuarantine) };
+        }
+        case "quarantine_of":
+          return { quarantines: jobsNamed(query.jobId, query.tenantId).map(storedQuarantine) };
         case "approval_marks":
           return { marks: query.ids.flatMap((id) => approvalAt(id) ?? []).map(markOf) };
         case "waiting":

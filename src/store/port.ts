@@ -5,6 +5,7 @@ import type {
   ApprovalBinding,
   ApprovalRow,
   JobRow,
+  KeptValue,
   OwnerRow,
   PolicyHead,
   Recorded,
@@ -334,7 +335,37 @@ export type Change = { readonly now: number; readonly waitMs: number } & (
       readonly approver: Approver;
       readonly note: Note | null;
     }
+  /** Delivers an output that was withheld: MUST answer it once, and only once that is durable. */
+  | {
+      readonly kind: "release";
+      readonly tenantId: string;
+      readonly jobId: string;
+      readonly approver: Approver;
+      /** The view that was shown. */
+      readonly view: string;
+      readonly note: Note | null;
+    }
 );
+
+/** Why an output is not released. */
+export type ReleaseRefusal =
+  | "unknown"
+  | "not_quarantined"
+  /** Nothing of it is kept, or it was erased. */
+  | "not_kept"
+  /** What is kept is not what was withheld. */
+  | "damaged"
+  /** It was delivered before. */
+  | "released"
+  | "view_mismatch"
+  | "is_requester"
+  | "tenant_mismatch"
+  | "not_eligible";
+
+export type ReleaseAnswer =
+  /** `output` is its recorded form, which `decodeOutput` reads. */
+  | { readonly status: "delivered"; readonly job: JobRow; readonly output: string }
+  | { readonly status: ReleaseRefusal; readonly job: JobRow | null };
 
 export type ChangeAnswer =
   | {
@@ -350,7 +381,8 @@ export type ChangeAnswer =
   | { readonly status: "not_claimed" }
   /** The permit was spent before. */
   | { readonly status: "spent" }
-  | { readonly status: VoteRefusal; readonly approval: ApprovalRow | null };
+  | { readonly status: VoteRefusal; readonly approval: ApprovalRow | null }
+  | ReleaseAnswer;
 
 export interface WatchRequest {
   /** The answer of the last call; null for the first. */
@@ -389,7 +421,11 @@ export type Query =
   /** Jobs that wait for a request, oldest first. */
   | { readonly kind: "waiting"; readonly approvalId: string; readonly limit: number }
   | { readonly kind: "approval_stats"; readonly now: number; readonly since: number; readonly tenantId: string | null }
-  | { readonly kind: "approval_of"; readonly jobId: string; readonly tenantId: string | null };
+  | { readonly kind: "approval_of"; readonly jobId: string; readonly tenantId: string | null }
+  /** The job whose output was withheld under this id. */
+  | { readonly kind: "quarantine"; readonly id: string }
+  /** All jobs of that id, with what is kept of what was withheld of them. */
+  | { readonly kind: "quarantine_of"; readonly jobId: string; readonly tenantId: string | null };
 
 export interface QueryAnswer {
   readonly policy?: ActivePolicy | null;
@@ -399,6 +435,7 @@ export interface QueryAnswer {
   /** All jobs of that id: more than one when several tenants used it. */
   readonly jobs?: readonly StoredJob[];
   readonly approvals?: readonly StoredApproval[];
+  readonly quarantines?: readonly StoredQuarantine[];
   readonly marks?: readonly ApprovalMark[];
   readonly stats?: ApprovalCounts;
 }
@@ -436,6 +473,13 @@ export interface StoredApproval {
   readonly vault: ReadonlyMap<VaultKind, string>;
   /** The request it took the place of. */
   readonly before: ApprovalRow | null;
+}
+
+/** A job with what is kept of its withheld output. */
+export interface StoredQuarantine {
+  readonly row: JobRow;
+  readonly approval: ApprovalRow | null;
+  readonly kept: KeptValue | null;
 }
 
 export type PageQuery = { readonly after: string | null /** 1 to 1,000. */; readonly limit: number } & (

@@ -142,6 +142,9 @@ export interface VaultRow {
   readonly value: string;
 }
 
+/** A private value as it is kept, without where. */
+export type KeptValue = Pick<VaultRow, "salt" | "value">;
+
 /** A process that opened a gate on the store. */
 export interface OwnerRow {
   readonly id: string;

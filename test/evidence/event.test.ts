@@ -69,6 +69,7 @@ describe("an event", () => {
         kind: "private_key",
         path: `/${"\u{10ffff}".repeat(5_000)}`,
         length: 1,
+        fingerprint: "0".repeat(12),
         ruleId: "r".repeat(128),
         action: "redact" as const,
       })),

@@ -1,4 +1,4 @@
-import { toModelText } from "dispatch-gate";
+import { type GateOptions, toModelText } from "dispatch-gate";
 import { createMemoryStore, expectOutcome } from "dispatch-gate/testing";
 import { describe, expect, test } from "vitest";
 import { ALLOW_ALL, ASK_ALL, DENY_ALL, open, rules, STORES } from "./open.js";
@@ -22,8 +22,19 @@ describe.each(STORES)("output, %s", (_name, openStore) => {
     const gate = await open({ policy: ALLOW_ALL, store, dispatch: () => ({ file: `key=${KEY}\n`, size: 24 }) });
     const done = expectOutcome(await gate.evaluateAndDispatch({ id: "j", topic: "a" }), { status: "SUCCEEDED" });
     expect(JSON.stringify(done.output)).not.toContain(KEY);
-    expect(done.output).toMatchObject({ size: 24 });
-    expect(done.findings).toMatchObject([{ path: "/file", ruleId: "@output_default", action: "redact" }]);
+    const [{ fingerprint = "" } = {}] = done.findings;
+    expect(fingerprint).toMatch(/^(?!000000000000)[0-9a-f]{12}$/);
+    expect(done.output).toEqual({ file: `key=[REDACTED:aws_access_key_id:${fingerprint}]\n`, size: 24 });
+    expect(done.findings).toEqual([
+      {
+        kind: "aws_access_key_id",
+        path: "/file",
+        length: KEY.length,
+        fingerprint,
+        ruleId: "@output_default",
+        action: "redact",
+      },
+    ]);
     const replay = expectOutcome(await gate.evaluateAndDispatch({ id: "j", topic: "a" }), {
       status: "SUCCEEDED",
       replayed: true,
@@ -71,7 +82,84 @@ describe.each(STORES)("output, %s", (_name, openStore) => {
     });
     const failed = expectOutcome(await gate.evaluateAndDispatch({ topic: "a" }), { status: "FAILED" });
     expect(JSON.stringify(failed)).not.toContain(KEY);
-    expect(failed.error.message).toContain("cannot log in with");
+    const [{ fingerprint = "" } = {}] = failed.findings;
+    expect(failed.error.message).toBe(`cannot log in with [REDACTED:aws_access_key_id:${fingerprint}]`);
+    // The stack begins with the message, and leaves too.
+    expect(failed.error.stack).toContain(`cannot log in with [REDACTED:aws_access_key_id:${fingerprint}]`);
+  });
+
+  test("own properties of an error and errors that it gathers leave, inspected", async () => {
+    const store = await openStore();
+    const gate = await open({
+      policy: ALLOW_ALL,
+      store,
+      dispatch: () => {
+        const inner = Object.assign(new Error("inner"), { config: { headers: [`X-Key: ${KEY}`] }, tries: 3 });
+        throw new AggregateError([inner, `so ${KEY}`], "all failed");
+      },
+    });
+    const failed = expectOutcome(await gate.evaluateAndDispatch({ id: "j", topic: "a" }), { status: "FAILED" });
+    expect(JSON.stringify(failed)).not.toContain(KEY);
+    expect(failed.error).toMatchObject({
+      message: "all failed",
+      errors: [{ message: "inner", properties: { tries: 3 } }, { name: "NonError" }],
+    });
+    const replay = expectOutcome(await gate.evaluateAndDispatch({ id: "j", topic: "a" }), { status: "FAILED" });
+    expect(replay.error).toEqual(failed.error);
+    const { jobs } = await store.read({ kind: "job", id: "j", tenantId: null });
+    expect(JSON.stringify(jobs?.[0]?.vault ?? [])).not.toContain(KEY);
+  });
+
+  test("equal secrets have equal fingerprints in one job, and others in the next, unless the gate has a key", async () => {
+    const printsOf = async (options: Partial<GateOptions>): Promise<readonly (string | undefined)[]> => {
+      const dispatch = (): unknown => [KEY, { again: `so ${KEY}` }, Buffer.from(`base64: ${KEY}`).toString("base64")];
+      const gate = await open({ policy: ALLOW_ALL, store: await openStore(), dispatch, ...options });
+      const prints: (string | undefined)[] = [];
+      for (let job = 0; job < 2; job += 1) {
+        const done = expectOutcome(await gate.evaluateAndDispatch({ topic: "a" }), { status: "SUCCEEDED" });
+        const [first, ...others] = done.findings.map(({ fingerprint }) => fingerprint);
+        expect(others).toEqual([first, first]);
+        prints.push(first);
+      }
+      return prints;
+    };
+    const [one, two] = await printsOf({});
+    expect(one).not.toBe(two);
+    const fingerprintKey = new Uint8Array(32).fill(7);
+    const [three, four] = await printsOf({ fingerprintKey });
+    expect(three).toBe(four);
+    expect(await printsOf({ fingerprintKey })).toEqual([three, three]);
+    expect(await printsOf({ fingerprintKey: new Uint8Array(32).fill(8) })).not.toContain(three);
+  });
+
+  test("a detector of the host's own is asked, and withholds the output when it fails", async () => {
+    const policy = {
+      yaml: `${ALLOW_ALL.yaml}
+outputs:
+  - id: badges
+    match: { topics: ["**"] }
+    detect: [{ detector: badge }]
+    action: redact
+`,
+    };
+    const find = (text: string): readonly { readonly start: number; readonly end: number }[] => {
+      if (text.includes("fail")) throw new Error(`no ${KEY}`);
+      const start = text.indexOf("B-111111");
+      return start === -1 ? [] : [{ start, end: start + 8 }];
+    };
+    let output = "by B-111111";
+    const gate = await open({
+      policy,
+      store: await openStore(),
+      detectors: [{ name: "badge", find }],
+      dispatch: () => output,
+    });
+    const done = expectOutcome(await gate.evaluateAndDispatch({ topic: "a" }), { status: "SUCCEEDED" });
+    expect(done.output).toBe("by [REDACTED:badge]");
+    output = "fail";
+    const held = expectOutcome(await gate.evaluateAndDispatch({ topic: "a" }), { status: "QUARANTINED" });
+    expect(held.reason.message).toBe("a detector failed, so the output was not inspected");
+    expect(JSON.stringify(held)).not.toContain(KEY);
   });
 
   test("a rule that came into force while the job ran holds back its output", async () => {

@@ -9,17 +9,37 @@ const redactAll: OutputRule = { ruleId: "clean", detect: ["secrets", "pii"], act
 const withholdAll: OutputRule = { ...redactAll, ruleId: "hold", action: "quarantine" };
 const address = "dana@example.com";
 
-function words(thrown: unknown): OutcomeError {
-  const inspection = inspectError(thrown, [redactAll]);
+const PRINT = "0123456789ab";
+
+/** What leaves, stacks and all. */
+function whole(thrown: unknown): OutcomeError {
+  const inspection = inspectError(thrown, [redactAll], { fingerprint: () => PRINT });
   if (inspection.verdict !== "clear") throw new Error(inspection.message);
   return inspection.error;
 }
 
+/** What leaves, without the stacks, which name the files of this machine. */
+function words(thrown: unknown): OutcomeError {
+  return withoutStack(whole(thrown));
+}
+
+function withoutStack({ stack: _, cause, errors, ...rest }: OutcomeError): OutcomeError {
+  return {
+    ...rest,
+    ...(errors === undefined ? {} : { errors: errors.map(withoutStack) }),
+    ...(cause === undefined ? {} : { cause: withoutStack(cause) }),
+  };
+}
+
+const TRAPS = Object.getOwnPropertyNames(Reflect);
+
 describe("what leaves of an error", () => {
-  test("name, message, code and cause leave, and nothing else", () => {
-    const error = Object.assign(new TypeError("no room", { cause: new RangeError("too long") }), {
+  test("name, message, code, stack, own properties and cause leave", () => {
+    const cause = Object.assign(new RangeError("too long"), { stack: "RangeError: too long\n    at far.js:1:2" });
+    const error = Object.assign(new TypeError("no room", { cause }), {
       code: "E_ROOM",
-      config: { password: "hidden" },
+      stack: "TypeError: no room\n    at near.js:3:4",
+      config: { url: "https://service.internal/", tries: [1, 2] },
     });
     expect(inspectError(error, [redactAll])).toEqual({
       verdict: "clear",
@@ -27,10 +47,102 @@ describe("what leaves of an error", () => {
         name: "TypeError",
         message: "no room",
         code: "E_ROOM",
-        cause: { name: "RangeError", message: "too long" },
+        stack: "TypeError: no room\n    at near.js:3:4",
+        properties: { config: { url: "https://service.internal/", tries: [1, 2] } },
+        cause: { name: "RangeError", message: "too long", stack: "RangeError: too long\n    at far.js:1:2" },
       },
       findings: [],
     });
+  });
+
+  test("the stack is the one that the engine wrote", () => {
+    const error = new Error("here");
+    expect(whole(error).stack).toBe(error.stack);
+    expect(whole({ message: "m", stack: 7 })).toEqual({ name: "NonError", message: "m" });
+    expect(whole("a text")).toEqual({ name: "NonError", message: "a text" });
+  });
+
+  test("the errors that one gathers leave, eight of them, each with its own words", () => {
+    const gathered = Array.from({ length: 12 }, (_, index) => Object.assign(new Error(`number ${index}`), { index }));
+    const error = new AggregateError(gathered, "all failed");
+    expect(words(error)).toEqual({
+      name: "AggregateError",
+      message: "all failed",
+      errors: gathered.slice(0, 8).map(({ message, index }) => ({ name: "Error", message, properties: { index } })),
+    });
+    const nested = new AggregateError([new AggregateError([new Error("inner")], "middle"), "a text", null], "outer");
+    expect(words(nested)).toEqual({
+      name: "AggregateError",
+      message: "outer",
+      errors: [
+        { name: "AggregateError", message: "middle", errors: [{ name: "Error", message: "inner" }] },
+        { name: "NonError", message: "a text" },
+        { name: "NonError", message: "null" },
+      ],
+    });
+  });
+
+  test("an error that gathers itself, or causes and gathers without end, ends", () => {
+    const self = new AggregateError([], "self");
+    self.errors = [self, new Error("other", { cause: self })];
+    expect(words(self)).toEqual({
+      name: "AggregateError",
+      message: "self",
+      errors: [{ name: "Error", message: "other" }],
+    });
+    let deep = new AggregateError([], "0");
+    for (let level = 1; level < 12; level += 1) deep = new AggregateError([new Error("x"), deep], String(level));
+    let depth = 0;
+    for (let error = words(deep).errors?.[1]; error !== undefined; error = error.errors?.[1]) depth += 1;
+    expect(depth).toBe(5);
+  });
+
+  test("what few errors gather from one another is not many times as large", () => {
+    const own = Object.fromEntries([...Array(32).keys()].map((n) => [`k${n}`, "x".repeat(8_000)]));
+    let wide: unknown = Object.assign(new Error("m"), own, { stack: "" });
+    for (let level = 0; level < 3; level += 1) {
+      wide = Object.assign(new AggregateError(Array(8).fill(wide), ""), { stack: "" });
+    }
+    expect(inspectError(wide, [])).toMatchObject({
+      verdict: "quarantine",
+      message: "the error is over a limit: more than 8388608 characters",
+    });
+  });
+
+  test("only own properties that are plain JSON leave, 32 of at most 8,192 characters", () => {
+    const calls: string[] = [];
+    const error = Object.assign(new Error("m"), {
+      list: [1, null, "a"],
+      when: new Date(0),
+      big: 7n,
+      map: new Map([[1, 2]]),
+      run: () => calls.push("run"),
+      text: "x".repeat(8_190),
+      long: "x".repeat(8_191),
+      promise: Promise.resolve(1),
+      none: undefined,
+      own: Object.create({ inherited: 1 }),
+      json: { toJSON: () => calls.push("toJSON") },
+      [Symbol("hidden")]: 1,
+    });
+    Object.defineProperty(error, "getter", { enumerable: true, get: () => calls.push("getter") });
+    Object.defineProperty(error, "hidden", { enumerable: false, value: 1 });
+    expect(words(error)).toEqual({
+      name: "Error",
+      message: "m",
+      properties: { list: [1, null, "a"], text: "x".repeat(8_190) },
+    });
+    expect(calls).toEqual([]);
+    const many = Object.assign(new Error("m"), Object.fromEntries([...Array(40).keys()].map((n) => [`k${n}`, n])));
+    expect(Object.keys(words(many).properties ?? {})).toEqual([...Array(32).keys()].map((n) => `k${n}`));
+  });
+
+  test("an own property `__proto__` stays one", () => {
+    const error = new Error("m");
+    Object.defineProperty(error, "__proto__", { enumerable: true, value: { admin: true } });
+    const { properties } = words(error);
+    expect(JSON.stringify(properties)).toBe('{"__proto__":{"admin":true}}');
+    expect(Object.getPrototypeOf(properties)).toBe(Object.prototype);
   });
 
   test.each<readonly [string, unknown, OutcomeError]>([
@@ -42,7 +154,11 @@ describe("what leaves of an error", () => {
     ["a huge bigint", 7n ** 400_000n, { name: "NonError", message: "a large bigint was thrown" }],
     ["a symbol", Symbol("words"), { name: "NonError", message: "a symbol was thrown" }],
     ["a function", () => 1, { name: "", message: "a function without a message was thrown" }],
-    ["an object", { a: 1 }, { name: "NonError", message: "an object without a message was thrown" }],
+    [
+      "an object",
+      { a: 1 },
+      { name: "NonError", message: "an object without a message was thrown", properties: { a: 1 } },
+    ],
     ["an object with a message", { message: "m", code: 404 }, { name: "NonError", message: "m", code: "404" }],
     ["an error without a message", new Error(), { name: "Error", message: "" }],
     ["a proxy", new Proxy(new Error("inner"), {}), { name: "NonError", message: "a proxy was thrown" }],
@@ -57,7 +173,7 @@ describe("what leaves of an error", () => {
     [
       "an error of the file system",
       Object.assign(new Error("ENOENT"), { code: "ENOENT", errno: -2 }),
-      { name: "Error", message: "ENOENT", code: "ENOENT" },
+      { name: "Error", message: "ENOENT", code: "ENOENT", properties: { errno: -2 } },
     ],
   ])("%s", (_, thrown, error) => {
     expect(words(thrown)).toEqual(error);
@@ -72,15 +188,16 @@ describe("what leaves of an error", () => {
       }
     }
     expect(words(new Named("a")).name).toBe("NamedError");
-    expect(words(new Getter("a")).name).toBe("Error");
+    expect(words(new Getter("a"))).toEqual({ name: "Error", message: "a" });
     expect(words(Object.setPrototypeOf(new Error("a"), new Proxy({}, {}))).name).toBe("Error");
   });
 
   test("no getter and no trap is called", () => {
     const calls: string[] = [];
     const hostile = new Error("m");
-    for (const key of ["name", "message", "code", "cause", "stack", "toString", "toJSON"]) {
+    for (const key of ["name", "message", "code", "cause", "stack", "errors", "config", "toString", "toJSON"]) {
       Object.defineProperty(hostile, key, {
+        enumerable: true,
         get: () => {
           calls.push(key);
           return address;
@@ -93,13 +210,51 @@ describe("what leaves of an error", () => {
       calls.push(name);
       throw new Error(name);
     };
-    const proxy = new Proxy(hostile, { get: trap("get"), getPrototypeOf: trap("getPrototypeOf"), has: trap("has") });
-    expect(words(hostile)).toEqual({ name: "Error", message: "" });
-    expect(words(new Error("outer", { cause: proxy })).cause?.message).toBe("a proxy was thrown");
+    const proxy = new Proxy(hostile, Object.fromEntries(TRAPS.map((name) => [name, trap(name)])));
+    const list = new Proxy([hostile], Object.fromEntries(TRAPS.map((name) => [name, trap(name)])));
+    expect(whole(hostile)).toEqual({ name: "Error", message: "" });
+    expect(words(new Error("outer", { cause: proxy })).cause).toEqual({
+      name: "NonError",
+      message: "a proxy was thrown",
+    });
+    expect(words(Object.assign(new Error("outer"), { errors: list, config: proxy, rows: [proxy] }))).toEqual({
+      name: "Error",
+      message: "outer",
+    });
+    expect(words(Object.assign(new Error("outer"), { errors: [proxy, hostile] })).errors).toEqual([
+      { name: "NonError", message: "a proxy was thrown" },
+      { name: "Error", message: "" },
+    ]);
     expect(calls).toEqual([]);
     // The control: reading it the usual way calls them.
     expect(`${hostile.message}${hostile.name}`).toContain(address);
     expect(calls).toEqual(["message", "name"]);
+  });
+
+  test("reading the stack, which engines write when it is first read, calls none either", () => {
+    const calls: string[] = [];
+    class Counting extends Error {
+      override get name(): string {
+        calls.push("name");
+        return "Counting";
+      }
+    }
+    const speaking = new Error("m");
+    Object.assign(speaking, {
+      message: {
+        toString: () => {
+          calls.push("toString");
+          return "m";
+        },
+      },
+    });
+    expect(whole(new Counting("a"))).toEqual({ name: "Error", message: "a" });
+    expect(whole(new Error("a", { cause: new Counting("b") })).cause).toEqual({ name: "Error", message: "b" });
+    expect(whole(speaking)).toEqual({ name: "Error", message: "" });
+    expect(calls).toEqual([]);
+    // The control: so it is read usually.
+    expect(typeof new Counting("a").stack).toBe("string");
+    expect(calls).toContain("name");
   });
 
   test("a cycle of causes ends, and at most five causes leave", () => {
@@ -122,6 +277,9 @@ describe("what leaves of an error", () => {
     expect(words(new Error("x".repeat(9_000))).message).toBe(`${"x".repeat(8_192)}... [808 more characters were cut]`);
     const spaced = words(new Error(`${"x ".repeat(4_092)}${address} end`)).message;
     expect(spaced).toBe(`${"x ".repeat(4_092)}[REDACTE... [12 more characters were cut]`);
+    expect(whole({ message: "m", stack: "s".repeat(8_200) }).stack).toBe(
+      `${"s".repeat(8_192)}... [8 more characters were cut]`,
+    );
     expect(words({ message: "m", code: "c".repeat(300) }).code).toBe(
       `${"c".repeat(256)}... [44 more characters were cut]`,
     );
@@ -147,6 +305,22 @@ describe("secrets in errors", () => {
     ["a cause that is a string", "/cause/message", (text) => new Error("a", { cause: text })],
     ["a thrown string", "/message", (text) => text],
     ["a thrown object", "/message", (text) => ({ message: text, stack: text, [text]: text })],
+    ["its stack", "/stack", (text) => Object.assign(new Error("m"), { stack: `Error: m\n    at ${text}` })],
+    [
+      "its own property",
+      "/properties/config/list/0",
+      (text) => Object.assign(new Error("m"), { config: { list: [text] } }),
+    ],
+    [
+      "an error that it gathers",
+      "/errors/1/message",
+      (text) => new AggregateError([new Error("a"), new Error(text)], "m"),
+    ],
+    [
+      "the property of a cause of one that it gathers",
+      "/errors/0/cause/properties/body",
+      (text) => new AggregateError([new Error("a", { cause: { message: "b", body: text } })], "m"),
+    ],
   ];
 
   test.each(places)("in %s a secret is redacted, or the words are withheld", (_, path, plant) => {
@@ -158,10 +332,29 @@ describe("secrets in errors", () => {
       expect(withheld).toMatchObject({
         verdict: "quarantine",
         error: { name: "Error", message: "the error was withheld" },
-        message: expect.stringMatching(/^output rule `hold` withheld the error: [a-z_]+ at `[a-z/]+`$/),
+        message: expect.stringMatching(/^output rule `hold` withheld the error: [a-z_]+ at `[a-z0-9/]+`$/),
       });
       for (const inspection of [redacted, withheld]) expectNoTrace(inspection, secret);
     }
+  });
+
+  test("a message that stands in the stack too goes from both, and from a key", () => {
+    const error = Object.assign(new Error(`no route to ${address}`), { [address]: [address] });
+    error.stack = `Error: no route to ${address}\n    at near.js:3:4`;
+    expect(whole(error)).toEqual({
+      name: "Error",
+      message: "no route to [REDACTED:email]",
+      stack: "Error: no route to [REDACTED:email]\n    at near.js:3:4",
+      properties: { "[REDACTED:email]": ["[REDACTED:email]"] },
+    });
+  });
+
+  test("what is cut into several words of an error goes from each", () => {
+    const { secret } = ALL.find(({ kind }) => kind === "github_token") ?? { secret: "" };
+    const error = new Error(`so ${secret.slice(0, 20)}`, { cause: `${secret.slice(20)} it is` });
+    error.stack = "";
+    expect(JSON.stringify(whole(error))).not.toContain(secret.slice(20));
+    expect(JSON.stringify(whole(error))).not.toContain(secret.slice(0, 20));
   });
 
   test("a naive reading fails the same check (control)", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { detectorSet } from "../../src/output/detectors.js";
+import { SETS } from "../../src/output/detect/sets.js";
+import type { Finder } from "../../src/output/hit.js";
 import { inspectOutput } from "../../src/output/inspect.js";
 import { cpu } from "../cpu.js";
 
@@ -87,23 +88,79 @@ const evil: readonly (readonly [string, (size: number) => string])[] = [
   ["repeated begin with long labels", (size) => fill(`${dashes}BEGIN ${"A ".repeat(30)}`, size)],
   ["one begin and many half ends", (size) => begin + fill(`${dashes}END PRIVATE `, size)],
   ["tokens with dots", (size) => fill(`eyJ${"a".repeat(20)}.a `, size)],
+  ["long runs between dots", (size) => fill(`${"aB3".repeat(9)}.`, size)],
+  ["dots six apart in one run", (size) => fill(".aB3_-x", size)],
+  ["digits", (size) => fill("4", size)],
+  ["digits and spaces", (size) => fill("4 2 ", size)],
+  ["digits that dashes part", (size) => fill("4242-4242-", size)],
+  ["pluses and digits", (size) => fill("+1 ", size)],
+  ["brackets of telephone numbers", (size) => fill("(415) 555-01", size)],
+  ["a telephone word and a long gap", (size) => `phone${fill(" ", size - 6)}1`],
+  ["accounts that never end", (size) => fill("DE89 3704 ", size)],
+  ["schemes", (size) => fill("a://", size)],
+  ["one long scheme", (size) => `${fill("a", size - 3)}://`],
+  ["schemes with a user and no end", (size) => fill("a://b:c", size)],
+  ["schemes with many colons", (size) => `a://${fill(":", size - 4)}`],
+  ["names of secrets", (size) => fill("password ", size)],
+  ["assignments without values", (size) => fill("password=", size)],
+  ["an assignment and a quote that never closes", (size) => fill('password="', size)],
+  ["an assignment and one long value", (size) => `password=${fill("aB3", size - 9)}`],
+  ["escapes before a quote", (size) => fill(`token${"\\\\".repeat(3)}"`, size)],
+  ["templates that never close", (size) => fill("password={{{a ", size)],
+  ["placeholders that never close", (size) => `password=<${fill("a<", size - 10)}`],
+  ["NULs between begins of keys", (size) => fill(`${begin}\0`, size)],
+  ["NULs and half ends", (size) => begin + fill(`\0${dashes}END PRIVATE `, size - begin.length)],
 ];
 
-describe("the time a detector takes grows no faster than the text", () => {
-  test.each(evil)("on %s", (_, text) => {
-    for (const name of ["secrets", "pii"] as const) {
-      const work = (size: number): void => {
-        detectorSet(name).find(text(size), () => undefined);
-        for (const clue of detectorSet(name).clues) clue.test(text(size));
-      };
-      expect(growth(work, MIB / 8), name).toBeLessThanOrEqual(MOST);
+const finders: readonly Finder[] = [...SETS.values()].flat();
+const rules = [{ ruleId: "r", detect: ["secrets", "pii"], action: "redact" } as const];
+const nothing = (): void => undefined;
+
+describe("the time a finder takes grows no faster than the text", () => {
+  test.each(evil)("on %s", (_, make) => {
+    const texts = new Map([MIB / 8, MIB].map((size) => [size, make(size)]));
+    for (const finder of finders) {
+      const find = (size: number): void => finder.find(texts.get(size) ?? "", nothing);
+      const findJoined = (size: number): void => finder.findJoined?.(texts.get(size) ?? "", nothing);
+      expect(growth(find, MIB / 8), finder.kinds[0]).toBeLessThanOrEqual(MOST);
+      expect(growth(findJoined, MIB / 8), `${finder.kinds[0]}, joined`).toBeLessThanOrEqual(MOST);
     }
   });
 
-  test("and so does a whole inspection", () => {
-    const rules = [{ ruleId: "r", detect: ["secrets", "pii"], action: "redact" } as const];
-    const work = (size: number): void => void inspectOutput({ [fill("a", size)]: fill("eyJa@bearer ", size) }, rules);
-    expect(growth(work, MIB / 8)).toBeLessThanOrEqual(MOST);
+  test.each(evil)("and so does a whole inspection, on %s", (_, make) => {
+    const texts = new Map([MIB / 32, MIB / 4].map((size) => [size, make(size)]));
+    const work = (size: number): void => void inspectOutput(texts.get(size), rules);
+    expect(growth(work, MIB / 32)).toBeLessThanOrEqual(MOST);
+  });
+
+  test.each<readonly [string, (size: number) => unknown]>([
+    ["a key", (size) => ({ [fill("a", size)]: fill("eyJa@bearer ", size) })],
+    ["many short values", (size) => Array.from({ length: size / 16 }, (_, index) => `value ${index} of it`)],
+    ["many keys", (size) => Object.fromEntries(Array.from({ length: size / 16 }, (_, n) => [`key ${n}`, `v${n}`]))],
+    ["many letters, one a value", (size) => Array.from({ length: size / 16 }, () => "a")],
+    ["many halves of a key's begin", (size) => Array.from({ length: size / 32 }, () => begin.slice(0, 20))],
+    ["many begins of keys", (size) => Array.from({ length: Math.min(900, size / 64) }, () => begin)],
+    ["many names and values", (size) => Array.from({ length: size / 32 }, () => ({ name: "password", value: "none" }))],
+    ["many values under many keys", (size) => Array.from({ length: size / 32 }, (_, n) => ({ [`k${n % 99}`]: "ab" }))],
+    [
+      "a token that goes on and on, in pieces",
+      (size) => `${["gh", "p_"].join("")}${fill("A", size)}`.match(/.{1,256}/g) ?? [],
+    ],
+    ["a token that goes on and on, line by line", (size) => fill(`${["sk", "-"].join("")}${fill("a-", 64)}\n`, size)],
+    ["large numbers", (size) => Array.from({ length: size / 16 }, (_, index) => 2 ** 50 + index * 7)],
+    ["fake markers", (size) => fill("[REDACTED:nothing] ", size)],
+    ["markers", (size) => fill("[REDACTED:email] ", size)],
+    ["escapes", (size) => fill("%41\\u0041&#65;", size)],
+    [
+      "base64 of base64",
+      (size) => Buffer.from(Buffer.from(fill("a@b ", size / 2)).toString("base64")).toString("base64"),
+    ],
+    ["full-width letters", (size) => fill("\uff41\uff20\u200b", size)],
+    ["wrapped lines", (size) => fill(`${"a1B2".repeat(19)}\n`, size)],
+  ])("and so does one of %s", (_, make) => {
+    const values = new Map([MIB / 16, MIB / 2].map((size) => [size, make(size)]));
+    const work = (size: number): void => void inspectOutput(values.get(size), rules);
+    expect(growth(work, MIB / 16)).toBeLessThanOrEqual(MOST);
   });
 
   test("a textbook address pattern fails the same check (control)", () => {

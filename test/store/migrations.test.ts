@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { outputViewOf, quarantineOf } from "../../src/store/quarantine.js";
 import { loadDriver } from "../../src/store/sqlite/driver.js";
 import { APPLICATION_ID, MIGRATIONS } from "../../src/store/sqlite/migrations.js";
 import { openSqliteStore } from "../../src/store/sqlite/store.js";
@@ -62,4 +63,34 @@ test("a database of schema 1 keeps its requests, votes and notes, whatever the a
   expect(after.pragma("integrity_check", { simple: true })).toBe("ok");
   expect(after.pragma("user_version", { simple: true })).toBe(MIGRATIONS.length);
   after.close();
+});
+
+test("an output that schema 3 withheld is found by its own id, and cannot be released: who asked is not known", async () => {
+  const path = join(folder, "three.db");
+  const Database = await loadDriver();
+  const before = new Database(path, { timeout: 0, fileMustExist: false });
+  for (const migration of MIGRATIONS.slice(0, 3)) before.exec(migration);
+  before.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = 3`);
+  const reason = '{"code":"output_quarantined","message":"m"}';
+  const job = before.prepare(
+    `INSERT INTO jobs (id, tenant_id, trace_id, hash, status, owner, dispatcher, reason, result, commitment, created_at, updated_at)
+     VALUES (?, 'acme', 't', 'h', ?, 'o', 'default', ?, ?, 'c', 1, 1)`,
+  );
+  job.run("j", "QUARANTINED", reason, '{"findings":[{"path":"/\\ud800"}],"quarantineId":"q"}');
+  job.run("k", "SUCCEEDED", reason, '{"quarantineId":"q"}');
+  job.run("l", "SUCCEEDED", reason, null);
+  before.exec("INSERT INTO vault (job_id, tenant_id, kind, salt, value) VALUES ('j', 'acme', 'held', 's', '1')");
+  before.close();
+
+  const store = await openSqliteStore(path);
+  const { quarantines = [] } = await store.read({ kind: "quarantine", id: "q" });
+  expect(quarantines.map(({ row, kept }) => [row.id, kept?.value])).toEqual([["j", "1"]]);
+  const [row] = quarantines.map((stored) => stored.row);
+  if (row === undefined) throw new Error("not found");
+  const quarantine = quarantineOf(row);
+  if (quarantine === null) throw new Error("not withheld");
+  const approver = { id: "ann", key: "ann", kind: "human", roles: [], tenants: null, assurance: "host" } as const;
+  const step = { tenantId: "acme", jobId: "j", approver, view: outputViewOf(row, quarantine), note: null };
+  expect((await store.change({ kind: "release", now: 2, waitMs: 1_000, ...step })).status).toBe("not_kept");
+  await store.close();
 });

@@ -201,4 +201,8 @@ export const MIGRATIONS: readonly string[] = [
     tick_offset  INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Outputs that were withheld, by their own ids.
+  CREATE INDEX jobs_by_quarantine ON jobs (json_extract(result, '$.quarantineId')) WHERE status = 'QUARANTINED';
+  `,
 ];

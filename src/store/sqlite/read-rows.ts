@@ -1,7 +1,7 @@
 import type { EventType } from "../../evidence/event.js";
 import type { ApprovalState, JsonObject, OutcomeStatus, Reason } from "../../outcome.js";
 import type { ApprovalMark, LoggedEvent } from "../port.js";
-import type { ActivePolicy, ApprovalRow, JobHold, JobRow, OwnerRow, PolicyHead, VoteRow } from "../rows.js";
+import type { ActivePolicy, ApprovalRow, JobHold, JobRow, KeptValue, OwnerRow, PolicyHead, VoteRow } from "../rows.js";
 import type { Row } from "./driver.js";
 
 // One row of each table as the port has it. Nothing but these readers knows the names of columns on the way out.
@@ -47,6 +47,10 @@ export function jobOf(row: Row): JobRow {
     createdAt: row.created_at as number,
     updatedAt: row.updated_at as number,
   };
+}
+
+export function keptOf(row: Row): KeptValue {
+  return { salt: row.salt as string, value: row.value as string };
 }
 
 export function holdOf(row: Row): JobHold {

@@ -18,6 +18,7 @@ import {
   type Store,
   type StoredApproval,
   type StoredJob,
+  type StoredQuarantine,
 } from "../port.js";
 import { type ApprovalRow, type JobRow, type Judgement, type Recorded, recorded } from "../rows.js";
 import { shareCommits } from "./commits.js";
@@ -88,6 +89,12 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     before: row.supersedes === null ? null : tables.approval(row.supersedes),
   });
 
+  const storedQuarantine = (row: JobRow): StoredQuarantine => ({
+    row,
+    approval: row.approvalId === null ? null : tables.approval(row.approvalId),
+    kept: tables.kept(row.tenantId, row.id),
+  });
+
   const queueOf = ({ job, verdict, now }: ClaimRequest, loggedAt: number): QueueView | null => {
     if (verdict.kind !== "approve") return null;
     const at = Math.max(now, loggedAt);
@@ -103,15 +110,19 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
 
   const changeView = (change: Change): ChangeView => {
     const { kind } = change;
-    const about = kind === "cancel" || kind === "lift" ? change.approvalId : null;
+    const job =
+      kind === "cancel" || kind === "retry" || kind === "release" ? tables.job(change.tenantId, change.jobId) : null;
+    const behind = kind === "release" ? (job?.approvalId ?? null) : null;
+    const about = kind === "cancel" || kind === "lift" ? change.approvalId : behind;
     const policy = kind === "activate" ? tables.activePolicy() : null;
-    const loggedAt = about !== null || kind === "expire" ? tables.head().at : 0;
+    const loggedAt = about !== null || kind === "expire" || kind === "release" ? tables.head().at : 0;
     return {
       active: kind === "activate" ? policy : tables.policyHead(),
       document: policy?.document ?? null,
       loggedAt,
       approval: about === null ? null : tables.approval(about),
-      job: kind === "cancel" || kind === "retry" ? tables.job(change.tenantId, change.jobId) : null,
+      job,
+      kept: kind === "release" ? tables.kept(change.tenantId, change.jobId) : null,
       waiting: kind === "cancel" ? tables.waiting(change.approvalId, 2) : [],
       lapsed: kind === "expire" ? tables.lapsed(Math.max(change.now, loggedAt), change.limit) : [],
       ...ticksOf(change),
@@ -205,6 +216,10 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
             const ids = jobsNamed(query.jobId, query.tenantId).flatMap(({ approvalId }) => approvalId ?? []);
             return { approvals: ids.flatMap((id) => tables.approval(id) ?? []).map(storedApproval) };
           }
+          case "quarantine":
+            return { quarantines: tables.jobsOfQuarantine(query.id).map(storedQuarantine) };
+          case "quarantine_of":
+            return { quarantines: jobsNamed(query.jobId, query.tenantId).map(storedQuarantine) };
           case "approval_marks":
             return { marks: tables.marks(query.ids) };
           case "waiting":

@@ -7,6 +7,7 @@ import type {
   ApprovalRow,
   JobHold,
   JobRow,
+  KeptValue,
   OwnerRow,
   PolicyHead,
   VaultKind,
@@ -14,7 +15,19 @@ import type {
   Write,
 } from "../rows.js";
 import type { Connection, Statement } from "./driver.js";
-import { approvalOf, eventOf, headOf, holdOf, jobOf, markOf, one, ownerOf, policyOf, voteOf } from "./read-rows.js";
+import {
+  approvalOf,
+  eventOf,
+  headOf,
+  holdOf,
+  jobOf,
+  keptOf,
+  markOf,
+  one,
+  ownerOf,
+  policyOf,
+  voteOf,
+} from "./read-rows.js";
 
 /** What names a job in a store. */
 interface JobKey {
@@ -31,6 +44,8 @@ export interface Tables {
   readonly job: (tenantId: string, id: string) => JobRow | null;
   readonly hold: (tenantId: string, id: string) => JobHold | null;
   readonly jobsOfId: (id: string) => readonly JobRow[];
+  /** The job whose output was withheld under that id. */
+  readonly jobsOfQuarantine: (id: string) => readonly JobRow[];
   readonly runningJobs: () => readonly JobRow[];
   readonly jobsAfter: (after: JobKey, tenant: string | null, status: string | null, limit: number) => readonly JobRow[];
   readonly approval: (id: string) => ApprovalRow | null;
@@ -72,6 +87,8 @@ export interface Tables {
   readonly votes: (approvalId: string) => readonly VoteRow[];
   readonly vault: (tenantId: string, jobId: string) => ReadonlyMap<VaultKind, string>;
   readonly output: (tenantId: string, jobId: string) => string | null;
+  /** What is kept of the output that was withheld of a job. */
+  readonly kept: (tenantId: string, jobId: string) => KeptValue | null;
   /** Places in a pool whose owners are alive. */
   readonly held: (pool: string, now: number) => number;
   readonly isSpent: (permitId: string) => boolean;
@@ -123,6 +140,11 @@ export function prepareTables(connection: Connection): Tables {
      FROM jobs WHERE id = ? AND tenant_id = ?`,
   );
   const jobsOfId = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`);
+  // By the expression that the index is of, written alike: otherwise the planner would not know it again.
+  const jobsOfQuarantine = sql(
+    `SELECT ${JOB_COLUMNS} FROM jobs INDEXED BY jobs_by_quarantine
+     WHERE status = 'QUARANTINED' AND json_extract(result, '$.quarantineId') = ?`,
+  );
   const runningJobs = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE status = 'RUNNING'`);
   const jobsAfter = sql(
     `SELECT ${JOB_COLUMNS} FROM jobs WHERE (id, tenant_id) > (@id, @tenantAfter) AND (@tenant IS NULL OR tenant_id = @tenant)
@@ -205,6 +227,7 @@ export function prepareTables(connection: Connection): Tables {
   const votes = sql(`SELECT ${VOTE_COLUMNS} FROM votes WHERE approval_id = ? ORDER BY number`);
   const vault = sql("SELECT kind, value FROM vault WHERE job_id = ? AND tenant_id = ?");
   const output = sql("SELECT value FROM vault WHERE job_id = ? AND tenant_id = ? AND kind = 'output'");
+  const kept = sql("SELECT salt, value FROM vault WHERE job_id = ? AND tenant_id = ? AND kind = 'held'");
   const held = sql(
     "SELECT count(*) AS n FROM slots JOIN owners ON owners.id = slots.owner WHERE pool = ? AND lease_until > ?",
   );
@@ -421,6 +444,7 @@ export function prepareTables(connection: Connection): Tables {
     job: (tenantId, id) => one(job.get(id, tenantId), jobOf),
     hold: (tenantId, id) => one(hold.get(id, tenantId), holdOf),
     jobsOfId: (id) => jobsOfId.all(id).map(jobOf),
+    jobsOfQuarantine: (id) => jobsOfQuarantine.all(id).map(jobOf),
     runningJobs: () => runningJobs.all().map(jobOf),
     jobsAfter: ({ id, tenantId }, tenant, status, limit) =>
       jobsAfter.all({ id, tenantAfter: tenantId, tenant, status, limit }).map(jobOf),
@@ -467,6 +491,7 @@ export function prepareTables(connection: Connection): Tables {
     vault: (tenantId, jobId) =>
       new Map(vault.all(jobId, tenantId).map((row) => [row.kind as VaultKind, row.value as string])),
     output: (tenantId, jobId) => (output.get(jobId, tenantId)?.value as string | undefined) ?? null,
+    kept: (tenantId, jobId) => one(kept.get(jobId, tenantId), keptOf),
     held: (pool, now) => Number(held.get(pool, now)?.n ?? 0),
     tickOffset: (boot) => (offsetOf.get(boot) as { readonly at: number } | undefined)?.at ?? null,
     latestPlace: () => (latestPlace.get() as { readonly at: number | null }).at,

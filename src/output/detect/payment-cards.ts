@@ -1,0 +1,41 @@
+import type { Finder, Report } from "../hit.js";
+
+/** 14 to 19 digits that one space or dash may part, and no digit, letter or decimal point right beside them. */
+const CANDIDATE = /(?<![A-Za-z0-9]|[0-9][.,+-])[2-6][0-9](?:[ -]?[0-9]){12,17}(?![A-Za-z0-9]|[.,-][0-9])/g;
+
+/** ISO/IEC 7812: the beginnings that card networks use, and how many digits their numbers have. */
+const NETWORKS =
+  /^(?:4(?:\d{15}|\d{18})|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11,16}|35(?:2[89]|[3-8]\d)\d{12,15}|6(?:011|4[4-9]\d|5\d\d|2\d\d)\d{12,15}|(?:50|5[6-9]|6[0-9])\d{14})$/;
+
+/** Where a name says that one follows, also the old ones of 13 digits. */
+const NAMED =
+  /(?:card|\bpan|\bcc)[ _-]?(?:number|num|no|nr)?\\{0,3}["'`]?[\s:=]{1,4}\\{0,3}["'`]?(?<number>4[0-9](?:[ -]?[0-9]){11})(?![A-Za-z0-9]|[.,-][0-9])/gi;
+
+/** Numbers of payment cards, by network and check digit (Luhn). */
+export const PAYMENT_CARDS: Finder = { kinds: ["payment_card"], find, breaks: "always", guessable: true };
+
+function find(text: string, report: Report): void {
+  CANDIDATE.lastIndex = 0;
+  for (let found = CANDIDATE.exec(text); found !== null; found = CANDIDATE.exec(text)) {
+    const digits = found[0].replaceAll(/[ -]/g, "");
+    if (!NETWORKS.test(digits) || !isChecked(digits)) continue;
+    report({ kind: "payment_card", start: found.index, end: CANDIDATE.lastIndex });
+  }
+  NAMED.lastIndex = 0;
+  for (let found = NAMED.exec(text); found !== null; found = NAMED.exec(text)) {
+    const number = found.groups?.number ?? "";
+    if (!isChecked(number.replaceAll(/[ -]/g, ""))) continue;
+    report({ kind: "payment_card", start: NAMED.lastIndex - number.length, end: NAMED.lastIndex });
+  }
+}
+
+/** ISO/IEC 7812-1, annex B. */
+function isChecked(digits: string): boolean {
+  let sum = 0;
+  for (let index = 0; index < digits.length; index += 1) {
+    const digit = digits.charCodeAt(digits.length - 1 - index) - 48;
+    const doubled = index % 2 === 0 ? digit : digit * 2;
+    sum += doubled > 9 ? doubled - 9 : doubled;
+  }
+  return sum % 10 === 0;
+}

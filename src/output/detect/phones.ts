@@ -1,0 +1,40 @@
+import type { Finder, Report } from "../hit.js";
+
+/** ITU-T E.164: country codes, by their first digits. */
+const COUNTRY =
+  /^(?:1|7|2(?:0|7|[1-689]\d)|3(?:[0-469]|[578]\d)|4(?:[013-9]|2\d)|5(?:[1-8]|[09]\d)|6(?:[0-6]|[7-9]\d)|8(?:[1246]|[0578]\d)|9(?:[0-58]|[679]\d))/;
+
+/** A plus, or the prefix that dials one, with groups of digits that a space, dot, dash, slash or bracket parts. */
+const INTERNATIONAL =
+  /(?<![A-Za-z0-9._+/-]|[0-9][ \u00a0])(?:\+|00(?=[1-9]))(?:[ ]?\(?0?\)?[ .\u00a0/-]?)??[1-9](?:[ .()\u00a0/-]{0,3}[0-9]){6,14}(?![A-Za-z0-9_]|[.,:-][0-9])/g;
+
+/** Of North America, with or without its country code: area codes and exchanges begin with 2 to 9. */
+const NORTH_AMERICAN =
+  /(?<![A-Za-z0-9._+/-])(?:1[ .-])?(?:\([2-9][0-9]{2}\)[ ]?|[2-9][0-9]{2}[.-])[2-9][0-9]{2}[ .-][0-9]{4}(?![A-Za-z0-9_]|[.-][0-9])/g;
+
+/** Where a name says that a telephone number follows, one without a country code counts too. */
+const NAMED =
+  /(?:phone|telephone|\btel|mobile|cell|\bfax|whatsapp)(?:[ _-]?(?:number|no|nr))?\\{0,3}["'`]?[\s:=.]{1,4}\\{0,3}["'`]?(?<number>\+?[0-9(](?:[ .()\u00a0/-]{0,2}[0-9]){6,14})(?![A-Za-z0-9_]|[.,:-][0-9])/gi;
+
+/** Telephone numbers: international ones, those of North America, and any that a name announces. */
+export const PHONES: Finder = { kinds: ["phone"], find, breaks: "always", guessable: true };
+
+function find(text: string, report: Report): void {
+  each(INTERNATIONAL, text, (found, start) => {
+    const digits = found[0].replaceAll(/[^0-9]/g, "").replace(/^00?/, "");
+    if (digits.length >= 8 && digits.length <= 15 && COUNTRY.test(digits)) {
+      report({ kind: "phone", start, end: start + found[0].length });
+    }
+  });
+  each(NORTH_AMERICAN, text, (found, start) => report({ kind: "phone", start, end: start + found[0].length }));
+  each(NAMED, text, (found, start) => {
+    const number = found.groups?.number ?? "";
+    const end = start + found[0].length;
+    if (number.replaceAll(/[^0-9]/g, "").length >= 7) report({ kind: "phone", start: end - number.length, end });
+  });
+}
+
+function each(pattern: RegExp, text: string, visit: (found: RegExpExecArray, start: number) => void): void {
+  pattern.lastIndex = 0;
+  for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) visit(found, found.index);
+}

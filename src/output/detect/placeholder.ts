@@ -1,0 +1,8 @@
+/** What stands where a secret would, and is none: a variable, a template's slot, stars, a word that says so. */
+const PLACEHOLDER =
+  /^(?:\$\{?[A-Za-z_({][^\0]*|\$\([^\0]*|<[^<>]*>|\{\{?[^{}]*\}?\}|%[A-Za-z_(][^\0]*|[*xX.•_-]{1,64}|\[[a-z_ .-]*\]|(?:\[redacted:[a-z_]+(?::[0-9a-f]{12})?\]=?)+|(?:null|none|nil|undefined|true|false|string|number|boolean|required|optional|redacted|hidden|masked|removed|empty|unset|todo|n\/a|your[-_a-z]*|process\.env[^\0]*|os\.environ[^\0]*|env\.[^\0]*))$/i;
+
+/** True for what is written in place of a secret. */
+export function isPlaceholder(value: string): boolean {
+  return PLACEHOLDER.test(value);
+}

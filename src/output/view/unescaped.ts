@@ -1,0 +1,51 @@
+import { lastNotPast, type View } from "../view.js";
+import { focusedView } from "./focused.js";
+
+/** Percent-encoding (RFC 3986), and the escapes of JSON, of most languages and of HTML for one character by its number. */
+const ESCAPE =
+  /%(?<percent>[0-9a-f]{2})|\\x(?<byte>[0-9a-f]{2})|\\u(?<unit>[0-9a-f]{4})|&#x(?<hex>[0-9a-f]{2,4});|&#(?<decimal>[0-9]{2,5});/gi;
+
+/**
+ * The text with every escape of a character as the character, bytes as one character each: its parts around what was escaped.
+ * Null where nothing was.
+ */
+export function unescapedView(before: View): View | null {
+  const { text } = before;
+  if (!/[%\\&]/.test(text)) return null;
+  const parts: string[] = [];
+  /** Where each character that was escaped stands in the view, and where its escape begins and ends. */
+  const at: number[] = [];
+  const from: number[] = [];
+  const to: number[] = [];
+  let length = 0;
+  let copied = 0;
+  for (const { 0: written, index, groups = {} } of text.matchAll(ESCAPE)) {
+    parts.push(text.slice(copied, index), characterOf(groups));
+    length += index - copied;
+    copied = index + written.length;
+    at.push(length);
+    from.push(index);
+    to.push(copied);
+    length += 1;
+  }
+  if (at.length === 0) return null;
+  parts.push(text.slice(copied));
+  const startOf = (place: number): number => {
+    const last = lastNotPast(at, place);
+    if (last === -1) return place;
+    return at[last] === place ? (from[last] ?? 0) : (to[last] ?? 0) + place - (at[last] ?? 0) - 1;
+  };
+  const endOf = (place: number): number => {
+    const last = lastNotPast(at, place - 1);
+    return last === -1 ? place : (to[last] ?? 0) + place - 1 - (at[last] ?? 0);
+  };
+  const within: View["within"] = ({ start, end }) => ({ start: startOf(start), end: endOf(end) });
+  return focusedView({ text: parts.join(""), before, within }, at);
+}
+
+function characterOf(groups: Readonly<Record<string, string | undefined>>): string {
+  const { percent, byte, unit, hex, decimal } = groups;
+  const code = decimal === undefined ? Number.parseInt(percent ?? byte ?? unit ?? hex ?? "", 16) : Number(decimal);
+  // A NUL would part what is one value.
+  return code === 0 || code > 0xffff ? "\u0001" : String.fromCharCode(code);
+}
