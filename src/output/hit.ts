@@ -28,6 +28,8 @@ export interface Finder {
    * the break looks made and not written.
    */
   readonly breaks: "never" | "always" | "made";
+  /** True for what is known by its name alone: where another finder knows the same by itself, that is what it is. */
+  readonly yields?: true;
   /** True where what is found has so few possible values that a fingerprint of it would let somebody try them all. */
   readonly guessable: boolean;
 }

@@ -199,7 +199,9 @@ interface Found {
 function add(looking: Looking, { finder, view, hit }: Found, { start, end }: Span): void {
   looking.onStep();
   const { kind } = hit;
-  const isKnown = looking.sightings.some((seen) => seen.kind === kind && seen.start <= start && end <= seen.end);
+  const isKnown = looking.sightings.some(
+    (seen) => (seen.kind === kind || finder.yields === true) && seen.start <= start && end <= seen.end,
+  );
   if (end <= start || isKnown || isMarked(looking.markers, { start, end })) return;
   looking.onSighting();
   looking.sightings.push({ kind, start, end, finder, found: view.text.slice(hit.start, hit.end) });

@@ -175,7 +175,16 @@ describe("redaction", () => {
     const inspection = inspectOutput(`Authorization: Bearer ${secret}@example.com ok`, [redactAll], marking);
     // The one that begins first names it.
     expect(cleared(inspection)).toBe(`Authorization: Bearer [REDACTED:jwt:${PRINT}] ok`);
-    expect(inspection.findings.map(({ kind }) => kind)).toEqual(["jwt", "bearer_token", "email"]);
+    expect(inspection.findings.map(({ kind }) => kind)).toEqual(["jwt", "email"]);
+  });
+
+  test("what is known by its name and by itself is one finding, of the kind that it is", () => {
+    const { secret } = pick("github_token");
+    const inspection = inspectOutput({ token: secret, api_key: `"${secret}"` }, [redactAll]);
+    expect(inspection.findings.map(({ kind, path }) => [kind, path])).toEqual([
+      ["github_token", "/token"],
+      ["github_token", "/api_key"],
+    ]);
   });
 
   test("a secret is known by the name of its field", () => {

@@ -33,6 +33,7 @@ export const ASSIGNMENTS: Finder = {
     findAuthorization(text, report);
   },
   breaks: "made",
+  yields: true,
   guessable: true,
 };
 
