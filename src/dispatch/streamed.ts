@@ -11,7 +11,7 @@ export type Streamed = {
   readonly salt: string;
   readonly commitment: string;
 } & (
-  | { readonly how: "ended" | "idle" | "cancelled" }
+  | { readonly how: "ended" | "idle" | "cancelled" | "aborted" }
   | { readonly how: "failed"; readonly error: OutcomeError }
   | { readonly how: "withheld"; readonly message: string }
 );

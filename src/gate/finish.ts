@@ -88,7 +88,7 @@ async function readStream(
     signal,
     stop,
     whyAborted: () =>
-      claimed.signal?.aborted === true
+      claimed.signal?.aborted === true && signal.reason === claimed.signal.reason
         ? new StreamError("aborted", "the caller gave up")
         : new StreamError("runtime_exceeded", "the run time is over"),
     failure: (error) => {

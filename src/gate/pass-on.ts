@@ -36,7 +36,7 @@ type Ending = "idle" | "cancelled";
 
 /**
  * Reads a stream, inspects it and passes it on, until it ends: with its last chunk, an error, something that must not leave, a
- * reader that stops, or nobody doing anything for too long. Rejects only with the signal's reason.
+ * reader that stops, a signal, or nobody doing anything for too long. Never rejects.
  */
 export async function passOn(source: ChunkSource, passing: PassingOn): Promise<Streamed> {
   const { looking, signal, idleMs, mayLeave } = passing;
@@ -78,7 +78,7 @@ export async function passOn(source: ChunkSource, passing: PassingOn): Promise<S
     } catch (error) {
       if (!signal.aborted) return failed(error);
       channel.end(passing.whyAborted());
-      throw error;
+      return { how: "aborted", findings: inspector.findings, ...record.close() };
     }
     if (typeof step === "string") return stopped(step);
     const passed = step.done ? inspector.end() : inspector.push(step.value);

@@ -105,6 +105,8 @@ function seenOf(streamed: Streamed): Seen {
       return { status: "QUARANTINED", held: null, message: streamed.message, findings, streamed };
     case "idle":
       return { status: "TIMED_OUT", error: IDLE, findings, reason: STREAM_IDLE, streamed };
+    case "aborted":
+      return { status: "FAILED", error: ABORTED, findings, streamed };
     case "cancelled":
       return { status: "FAILED", error: CANCELLED, findings, reason: STREAM_CANCELLED, streamed };
   }
@@ -116,6 +118,7 @@ const STREAM_IDLE: Reason = Object.freeze({
   help: "read a stream to its end, or raise `streamIdleSec`",
 });
 const IDLE: OutcomeError = Object.freeze({ name: "TimeoutError", message: STREAM_IDLE.message });
+const ABORTED: OutcomeError = Object.freeze({ name: "AbortError", message: "the job was stopped" });
 const STREAM_CANCELLED: Reason = Object.freeze({
   code: "stream_cancelled",
   message: "the caller stopped reading before the stream had ended",

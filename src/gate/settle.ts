@@ -155,6 +155,7 @@ export async function recordLate(core: Core, claimed: Claimed, seen: Seen, attem
     ended: seen.status,
     findings: findingFacts(seen.findings),
     output: recorded?.commitment ?? null,
+    ...streamFacts(seen),
   };
   const request: SettleRequest = {
     ...whose(core, row, now),

@@ -8,7 +8,7 @@ import { foldedView } from "./view/folded.js";
 import { joinedView, unwrappedView } from "./view/joined.js";
 import { columnsView, listsView, spreadView } from "./view/spread.js";
 import { unescapedView } from "./view/unescaped.js";
-import { placeOf, plainView, type Span, type View } from "./view.js";
+import { keyOf, placeOf, plainView, type Span, type View } from "./view.js";
 
 /** A hit in a sheet, in whichever view it was found. */
 export interface Sighting extends Span {
@@ -16,6 +16,8 @@ export interface Sighting extends Span {
   readonly finder: Finder;
   /** What was found, as it reads in that view. */
   readonly found: string;
+  /** The key whose values it runs through, and no others between them; undefined where it is one stretch. */
+  readonly under: string | undefined;
 }
 
 /** One search through one sheet. */
@@ -199,10 +201,15 @@ interface Found {
 function add(looking: Looking, { finder, view, hit }: Found, { start, end }: Span): void {
   looking.onStep();
   const { kind } = hit;
+  const under = keyOf(view, hit);
   const isKnown = looking.sightings.some(
-    (seen) => (seen.kind === kind || finder.yields === true) && seen.start <= start && end <= seen.end,
+    (seen) =>
+      (seen.kind === kind || finder.yields === true) &&
+      (seen.under === undefined || seen.under === under) &&
+      seen.start <= start &&
+      end <= seen.end,
   );
   if (end <= start || isKnown || isMarked(looking.markers, { start, end })) return;
   looking.onSighting();
-  looking.sightings.push({ kind, start, end, finder, found: view.text.slice(hit.start, hit.end) });
+  looking.sightings.push({ kind, start, end, finder, found: view.text.slice(hit.start, hit.end), under });
 }

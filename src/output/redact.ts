@@ -60,6 +60,7 @@ function cutsOf(scan: Scan, { leaves }: Sheet, sightings: readonly Sighting[]): 
       const start = Math.max(leaf.start, sighting.start);
       const end = Math.min(leaf.end, sighting.end);
       if (start >= end || (first?.kind === "value" && leaf.kind === "key")) continue;
+      if (sighting.under !== undefined && leaf.under !== sighting.under) continue;
       const cut: Cut = {
         start: start - leaf.start,
         end: end - leaf.start,

@@ -5,6 +5,8 @@ export interface View {
   readonly before: View | null;
   /** Which part of that stands behind a part of this. */
   readonly within: (part: Span) => Span;
+  /** Where only values under one key run together: that key. What stands between them is not part of it. */
+  readonly keyAt?: (at: number) => string;
 }
 
 /** From `start` up to, not including, `end`, in UTF-16 code units. */
@@ -23,6 +25,16 @@ export function placeOf(view: View, part: Span, until?: View): Span {
   let place = part;
   for (let at: View | null = view; at !== null && at !== until; at = at.before) place = at.within(place);
   return place;
+}
+
+/** The key under which all values stand that a part of a view was made of; undefined where it is one stretch. */
+export function keyOf(view: View, part: Span): string | undefined {
+  let place = part;
+  for (let at: View | null = view; at !== null; at = at.before) {
+    if (at.keyAt !== undefined) return at.keyAt(place.start);
+    place = at.within(place);
+  }
+  return undefined;
 }
 
 /**

@@ -565,7 +565,7 @@ describe("what gives a stream", () => {
     expect(signal?.aborted).toBe(true);
   });
 
-  test("for longer than the run time is cut off, and the record says what had left", async () => {
+  test("for longer than the run time is cut off: the reader is told, and the source", async () => {
     const { source, returned } = byHand(async () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
       return { done: false, value: LINE };

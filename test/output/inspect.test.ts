@@ -178,6 +178,18 @@ describe("redaction", () => {
     expect(inspection.findings.map(({ kind }) => kind)).toEqual(["jwt", "email"]);
   });
 
+  test("what runs through the values under one key is cut from those, and from nothing between them", () => {
+    const { secret } = pick("github_token");
+    const deltas = (secret.match(/.{1,6}/g) ?? []).map((text, index) => ({
+      type: "text_delta",
+      index,
+      delta: { text },
+    }));
+    const output = cleared(inspectOutput(deltas, [redactAll])) as typeof deltas;
+    expect(output.map(({ type, index }) => [type, index])).toEqual(deltas.map(({ type, index }) => [type, index]));
+    for (const { delta } of output) expect(delta.text).toMatch(/^\[REDACTED:github_token:[0-9a-f]{12}\]$/);
+  });
+
   test("what is known by its name and by itself is one finding, of the kind that it is", () => {
     const { secret } = pick("github_token");
     const inspection = inspectOutput({ token: secret, api_key: `"${secret}"` }, [redactAll]);

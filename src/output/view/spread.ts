@@ -17,7 +17,17 @@ export function columnsView(before: View, { leaves }: Sheet): View | null {
     else column.push(leaf);
   }
   const several = [...columns.values()].filter(({ length }) => length > 1);
-  return several.length === 0 ? null : runTogether(before, several);
+  if (several.length === 0) return null;
+  const view = runTogether(before, several);
+  const keys: string[] = [];
+  const starts: number[] = [];
+  let length = 0;
+  for (const column of several) {
+    starts.push(length);
+    keys.push(column[0]?.under ?? "");
+    length += column.reduce((sum, { start, end }) => sum + end - start, 1);
+  }
+  return { ...view, keyAt: (at) => keys[lastNotPast(starts, at)] ?? "" };
 }
 
 /** The texts of each list of a sheet: null where no list has two. */
