@@ -56,7 +56,8 @@ export async function nextUntil(source: ChunkSource, signal: AbortSignal): Promi
   }
 }
 
-function sizeOf(chunk: unknown): number {
+/** Characters of a text, bytes of an array, and of any other value those of its recorded form. */
+export function sizeOf(chunk: unknown): number {
   if (typeof chunk === "string") return chunk.length;
   return chunk instanceof Uint8Array ? chunk.byteLength : encodeOutput(chunk).length;
 }

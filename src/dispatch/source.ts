@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { types } from "node:util";
 
 /** What a stream gives next. */
@@ -27,6 +28,10 @@ export function openSource(value: unknown): ChunkSource | null {
   if (chain.includes(ReadableStream.prototype) && isWebStream(value)) return once(readerSource(getReader(value)));
   const method = methodOf(chain, Symbol.asyncIterator);
   if (method === undefined) return null;
+  // Its iterator can only say that nobody reads on once it has given its next chunk, which may be never.
+  if (value instanceof Readable) {
+    return once({ ...iteratorSource(value[Symbol.asyncIterator]()), cancel: () => void value.destroy() });
+  }
   const iterator: unknown = Reflect.apply(method, value, []);
   if (typeof iterator !== "object" || iterator === null) throw new TypeError("the stream has no iterator");
   return once(iteratorSource(iterator as AsyncIterator<unknown>));
@@ -73,8 +78,16 @@ function iteratorSource(iterator: AsyncIterator<unknown>): ChunkSource {
 /** Told to stop once, however often somebody gives it up. */
 function once({ next, cancel }: ChunkSource): ChunkSource {
   let isCancelled = false;
+  let since = performance.now();
   return {
-    next,
+    next: async () => {
+      // A stream that never waits would keep every timer of the process from its turn, that of the run time too.
+      if (performance.now() - since >= TURN_MS) {
+        await new Promise((resolve) => setImmediate(resolve));
+        since = performance.now();
+      }
+      return next();
+    },
     cancel: (reason) => {
       if (isCancelled) return;
       isCancelled = true;
@@ -82,6 +95,9 @@ function once({ next, cancel }: ChunkSource): ChunkSource {
     },
   };
 }
+
+/** Milliseconds after which everything else has its turn. */
+const TURN_MS = 10;
 
 const MAX_PROTOTYPES = 16;
 

@@ -21,6 +21,8 @@ function sentence(type: EventType, body: JsonObject): string {
       return `attempt ${text(body.attempt)} begins`;
     case "job.late":
       return `attempt ${text(body.attempt)} ended late (${text(body.ended)}); nothing was released${found(body.findings)}`;
+    case "job.joined":
+      return `${named(body.submitted_by)} submitted the job as well`;
     case "approval.requested":
       return `${decided(body)}; approval asked for ${text(body.topic)}${typeof body.supersedes === "string" ? " in place of an earlier request" : ""}`;
     case "approval.joined":

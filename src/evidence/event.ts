@@ -18,6 +18,7 @@ export type EventType =
   | "job.retried"
   | "job.settled"
   | "job.late"
+  | "job.joined"
   | "approval.requested"
   | "approval.joined"
   | "approval.voted"

@@ -11,7 +11,7 @@ export interface Channel {
   /** Resolves when there is room, at once where there is. */
   readonly room: () => Promise<void>;
   /** Ends the chunks: after those that wait, reading is done, or throws. */
-  readonly end: (error?: StreamError) => void;
+  readonly end: (error?: StreamError, isOver?: boolean) => void;
   /** Calls back once, when the reader reads no more, unless what it answers is called first. */
   readonly onCancel: (called: () => void) => () => void;
 }
@@ -82,9 +82,11 @@ export function createChannel(): Channel {
         });
       }
     },
-    end: (error) => {
+    end: (error, isOver = false) => {
       ended ??= { error };
+      if (isOver) waiting.length = 0;
       wakeReader();
+      wakeWriter();
     },
     onCancel: (called) => {
       if (isCancelled) called();

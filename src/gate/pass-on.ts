@@ -1,8 +1,9 @@
-import { nextUntil } from "../dispatch/gather.js";
+import { nextUntil, sizeOf } from "../dispatch/gather.js";
 import type { ChunkSource, Step } from "../dispatch/source.js";
 import type { Streamed } from "../dispatch/streamed.js";
 import { StreamError } from "../errors.js";
 import type { Finding, OutcomeError } from "../outcome.js";
+import { OUTPUT_CAPS } from "../output/plain.js";
 import { inspectStream, type StreamLooking } from "../output/stream.js";
 import { type Channel, createChannel } from "./channel.js";
 import { openStreamRecord } from "./stream-record.js";
@@ -44,6 +45,7 @@ export async function passOn(source: ChunkSource, passing: PassingOn): Promise<S
   const inspector = inspectStream(looking);
   const record = openStreamRecord();
   const held: unknown[] = [];
+  let heldContent = 0;
   passing.onStart(channel.chunks);
 
   const stopped = (how: Ending): Streamed => {
@@ -71,32 +73,52 @@ export async function passOn(source: ChunkSource, passing: PassingOn): Promise<S
     return { how: "failed", error, findings, ...record.close() };
   };
 
+  const aborted = (): Streamed => {
+    source.cancel(signal.reason);
+    channel.end(passing.whyAborted(), true);
+    return { how: "aborted", findings: inspector.findings, ...record.close() };
+  };
+
   for (;;) {
     let step: Step | Ending;
     try {
       step = await orEnding(nextUntil(source, signal), channel, idleMs);
     } catch (error) {
       if (!signal.aborted) return failed(error);
-      channel.end(passing.whyAborted());
-      return { how: "aborted", findings: inspector.findings, ...record.close() };
+      return aborted();
     }
     if (typeof step === "string") return stopped(step);
     const passed = step.done ? inspector.end() : inspector.push(step.value);
     if (!passed.ok) return withheld(passed.message);
     held.push(...passed.chunks);
+    for (const chunk of passed.chunks) heldContent += sizeOf(chunk);
     if (mayLeave()) {
+      heldContent = 0;
       for (const chunk of held.splice(0)) {
         record.add(chunk);
         channel.write(chunk);
       }
-    } else if (held.length > (step.done ? 0 : MOST_HELD)) return withheld(passing.whyNot);
+    } else if (held.length > (step.done ? 0 : MOST_HELD) || heldContent > OUTPUT_CAPS.content) {
+      return withheld(passing.whyNot);
+    }
     if (step.done) {
       channel.end();
       return { how: "ended", findings: inspector.findings, ...record.close() };
     }
-    const room = await orEnding(channel.room(), channel, idleMs);
-    if (typeof room === "string") return stopped(room);
+    const room = await orEnding(unlessAborted(channel.room(), signal), channel, idleMs);
+    if (room === "aborted") return aborted();
+    if (room !== "free") return stopped(room);
   }
+}
+
+/** Waits for something that does not fail, or for the signal. */
+function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<"free" | "aborted"> {
+  return new Promise((resolve) => {
+    const over = (): void => resolve("aborted");
+    signal.addEventListener("abort", over, { once: true });
+    if (signal.aborted) over();
+    void work.then(() => resolve("free")).finally(() => signal.removeEventListener("abort", over));
+  });
 }
 
 /** Chunks that wait for leave. */
@@ -105,16 +127,18 @@ const MOST_HELD = 10_000;
 /** Waits for something; nothing of the wait is left behind once it is over. */
 function orEnding<T>(work: Promise<T>, channel: Channel, idleMs: number): Promise<T | Ending> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => done(() => resolve("idle")), idleMs);
-    const forget = channel.onCancel(() => done(() => resolve("cancelled")));
+    let forget = (): void => undefined;
     const done = (tell: () => void): void => {
       clearTimeout(timer);
-      forget?.();
+      forget();
       tell();
     };
+    const timer = setTimeout(() => done(() => resolve("idle")), idleMs);
     work.then(
       (value) => done(() => resolve(value)),
       (error: unknown) => done(() => reject(error as Error)),
     );
+    // Last: where the reader has stopped already this calls back at once.
+    forget = channel.onCancel(() => done(() => resolve("cancelled")));
   });
 }

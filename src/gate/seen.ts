@@ -64,7 +64,9 @@ export function inspect(
         return { status: "QUARANTINED", held: inspection.held, message: inspection.message, findings };
       }
       const { value, encoded } = inspection.output;
-      if (!wasAsked(claimed, guards)) return { status: "QUARANTINED", held: encoded, message: UNASKED, findings };
+      if (!wasAsked(claimed, guards)) {
+        return { status: "QUARANTINED", held: inspection.held, message: UNASKED, findings };
+      }
       return { status: "SUCCEEDED", value, encoded, findings };
     }
     case "threw": {

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { compileLinearPattern } from "../linear-pattern.js";
 import type { Detector } from "../outcome.js";
 import { SETS } from "./detect/sets.js";
@@ -95,7 +96,12 @@ function hostFinder(name: string, find: HostDetector["find"], guessable: boolean
     breaks: "never",
     guessable,
     find: (text, report) => {
-      for (const { start, end } of find(text)) {
+      const found: unknown = find(text);
+      if (types.isPromise(found)) {
+        found.catch(() => undefined);
+        throw new TypeError(`\`find\` of the detector \`${name}\` must not be async`);
+      }
+      for (const { start, end } of found as ReturnType<HostDetector["find"]>) {
         const isPlace =
           Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start < end && end <= text.length;
         if (!isPlace) throw new RangeError(`the detector \`${name}\` answered a place that is none`);

@@ -23,7 +23,13 @@ export interface ClearedOutput {
 
 /** What came of looking at an output. With `quarantine`, nothing of it may leave but the findings and the message. */
 export type Inspection =
-  | { readonly verdict: "clear"; readonly output: ClearedOutput; readonly findings: readonly Finding[] }
+  | {
+      readonly verdict: "clear";
+      readonly output: ClearedOutput;
+      readonly findings: readonly Finding[];
+      /** The output as it came, in its recorded form: for who withholds it for another reason. */
+      readonly held: string;
+    }
   | {
       readonly verdict: "quarantine";
       readonly findings: readonly Finding[];
@@ -84,12 +90,16 @@ function inspectAs(
     const cleaned = clean(scan, copied.value, lay);
     const { findings } = scan;
     const reason = findings.find((finding) => finding.action === "quarantine");
-    if (reason !== undefined) return { verdict: "quarantine", findings, message: describeFinding(reason), held };
+    if (reason !== undefined) {
+      const shown = findings.map(withSafePath);
+      const first = shown[findings.indexOf(reason)] ?? reason;
+      return { verdict: "quarantine", findings: shown, message: describeFinding(first), held };
+    }
     const encoded = findings.length === 0 ? held : encodeOutput(cleaned);
-    return { verdict: "clear", output: { value: cleaned, encoded } as ClearedOutput, findings };
+    return { verdict: "clear", output: { value: cleaned, encoded } as ClearedOutput, findings, held };
   } catch (error) {
     const message = describeFailure("output", error, scan);
-    return { verdict: "quarantine", findings: scan?.findings ?? [], message, held };
+    return { verdict: "quarantine", findings: (scan?.findings ?? []).map(withSafePath), message, held };
   }
 }
 
@@ -118,6 +128,21 @@ function safePlace(
     return safePointer(openScan(rules, looking), refused.steps);
   } catch {
     return "a place that cannot be shown";
+  }
+}
+
+/** What keys are looked at for where an output is withheld, whatever its rules look for. */
+const IN_KEYS: readonly OutputRule[] = Object.freeze([
+  { ruleId: "@keys", detect: ["secrets", "pii"], action: "redact" },
+]);
+
+/** A finding of an output that is withheld: its keys are shown without anything that the gate's own sets find. */
+function withSafePath(finding: Finding): Finding {
+  try {
+    const path = clean(openScan(IN_KEYS), finding.path, layOut);
+    return path === finding.path ? finding : { ...finding, path: String(path) };
+  } catch {
+    return { ...finding, path: "/..." };
   }
 }
 

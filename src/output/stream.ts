@@ -71,7 +71,7 @@ export function inspectStream(looking: StreamLooking): StreamInspector {
       scan = openScan(looking.rules(), looking);
       const sheet = layOutChunks([context, ...pending]);
       const sightings = sightingsIn(scan, sheet).filter(({ end }) => end > context.length);
-      const free = isEnd ? sheet.text.length : Math.max(context.length, sheet.text.length - hold);
+      const free = isEnd ? sheet.text.length : Math.max(context.length, placeBefore(sheet.text, hold));
       const cut = isEnd ? free : cutOf(sheet, sightings, { free, least: context.length });
       if (free - cut > STREAM_CAPS.open * (hold / STREAM_CAPS.hold))
         return stop(`a ${openKind(sightings, cut)} goes on for too long`);
@@ -243,10 +243,23 @@ function redactLeaving(scan: Scan, leaving: readonly unknown[], sightings: reado
 
 /** The end of what has left, as it came: what comes next may only be understood with it. */
 function contextOf(leaving: readonly unknown[]): string {
-  return layOutChunks(leaving.slice(-CONTEXT_CHUNKS)).text.slice(-STREAM_CAPS.context);
+  const { text } = layOutChunks(leaving.slice(-CONTEXT_CHUNKS));
+  return text.slice(placeBefore(text, STREAM_CAPS.context));
 }
 
 const CONTEXT_CHUNKS = 256;
+
+/** What views leave out, so that it parts nothing: NULs part what stands in a value. */
+const UNSEEN = /[\s\p{C}\p{M}]/u;
+
+/** Where the last so many characters begin that every view has; never further back than what may be open. */
+function placeBefore(text: string, seen: number): number {
+  let at = text.length;
+  for (let left = seen; at > 0 && left > 0 && text.length - at < STREAM_CAPS.open; at -= 1) {
+    if (!UNSEEN.test(text.charAt(at - 1))) left -= 1;
+  }
+  return at;
+}
 
 /** The path within one look, counted from the beginning of the stream. */
 function numbered(path: string, before: number): string {

@@ -6,7 +6,7 @@ import { append, askersOf, begin, type Claim, type ClaimView, isLeftWaiting, put
 import { attach, requestFor, standingRequest } from "./judge-ask.js";
 import type { ClaimAnswer, ClaimRequest } from "./port.js";
 import { roomIn } from "./room.js";
-import type { ApprovalRow, JobRow, Judgement, ShownFacts } from "./rows.js";
+import type { ApprovalRow, JobRow, Judgement, ShownFacts, Write } from "./rows.js";
 
 /**
  * Decides one claim. Either everything the job needs is taken (approval, places, the intent itself), or nothing is
@@ -17,7 +17,8 @@ export function judgeClaim(request: ClaimRequest, view: ClaimView): Judgement<Cl
   if (known !== null && isReused(known, request)) return reused(request);
   if (known !== null && isSpent(known, request)) {
     const status = known.status === "RUNNING" ? "running" : "finished";
-    return { answer: { status, job: known, approval: view.jobApproval, output: view.output }, writes: [] };
+    const answer = { status, job: known, approval: view.jobApproval, output: view.output } as const;
+    return { answer, writes: joined(request, known) };
   }
   if (view.active?.epoch !== request.epoch || view.active.snapshot !== request.snapshot) {
     return { answer: { status: "policy_changed" }, writes: [] };
@@ -127,6 +128,19 @@ interface Judged {
   readonly windowAt: number | null;
 }
 
+/** Whoever submits a job that was claimed has asked for it as well: also for what it gives back. */
+function joined({ now, facts, job: { requesters } }: ClaimRequest, known: JobRow): readonly Write[] {
+  const before = known.requesters ?? [];
+  // The actor, and whom it acts for, are part of what makes the job this one: only a submitter can be another.
+  if (facts.submitted_by === undefined || requesters.every((each) => before.includes(each))) return [];
+  const { id: job_id, tenantId: tenant_id, traceId: trace_id, approvalId: approval_id } = known;
+  const said = { job_id, tenant_id, trace_id, approval_id, submitted_by: facts.submitted_by };
+  return [
+    { to: "jobs", row: { ...known, requesters: union(before, requesters) } },
+    { to: "events", event: sealEvent("job.joined", now, said) },
+  ];
+}
+
 function dispatchingEvent(claim: Claim, approval: ApprovalRow | null, { constraints, windowAt }: Judged): SealedEvent {
   const { request, now } = claim;
   const known = approval === null && claim.before === null && windowAt === null;
@@ -174,7 +188,7 @@ function throttle(claim: Claim, noRoom: NoRoom, approval: ApprovalRow | null): J
   // A job that holds an approval keeps it unused, and waits for room with it; one that was let go waits on as it did.
   const held = approval === null ? null : attach(claim, approval);
   const approvalId = held?.id ?? (isLeftWaiting(claim) ? claim.row.approvalId : null);
-  const waits = approvalId === null ? {} : { requesters: askersOf(claim) };
+  const waits = { requesters: askersOf(claim) };
   const row = put(claim, { status: "THROTTLED", reason, result, approvalId, ...waits });
   const facts = { ...claim.facts, reason: reasonFacts(reason), retry_after_ms: retryAfterMs };
   append(claim, sealEvent("job.refused", claim.now, facts));

@@ -34,7 +34,7 @@ export interface JobRow {
   readonly result: string | null;
   /** The job's salted commitment, as its events carry it. */
   readonly commitment: string;
-  /** Folded ids of who asked for this very job, and may withdraw it; null for one that never waited. */
+  /** Folded ids of who asked for this very job, and may withdraw it; null where nobody but its actor is known to have. */
   readonly requesters: readonly string[] | null;
   readonly createdAt: number;
   readonly updatedAt: number;

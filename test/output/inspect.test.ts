@@ -56,6 +56,7 @@ describe("clear output", () => {
       verdict: "clear",
       output: { value, encoded: encodeOutput(value) },
       findings: [],
+      held: encodeOutput(value),
     });
     expect(cleared(inspection)).not.toBe(value);
   });
@@ -65,6 +66,7 @@ describe("clear output", () => {
       verdict: "clear",
       output: { value: undefined, encoded: '{"$gate.undefined":true}' },
       findings: [],
+      held: '{"$gate.undefined":true}',
     });
   });
 
