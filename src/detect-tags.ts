@@ -12,6 +12,9 @@ export interface DetectTagsOptions {
   readonly detectors?: readonly HostDetector[];
 }
 
+/** Milliseconds that a job may be looked at for one tag. */
+const LOOK_MS = 2_000;
+
 /**
  * A `deriveTags` that looks at the job with the detectors that look at outputs: a job whose payload, annotations, labels or
  * resources hold a secret or personal data gets the tag `secrets` or `pii`. It throws for a job that cannot be looked at
@@ -26,8 +29,12 @@ export function detectTags(options: DetectTagsOptions = {}): (job: AdmittedJob) 
     if (!isSet && !own.has(name)) throw new TypeError(`there is no detector \`${name}\``);
     return [name, Object.freeze([{ ruleId: name, detect: [isSet ? name : { detector: name }], action: "redact" }])];
   });
+  const timer = (): (() => boolean) => {
+    const until = performance.now() + LOOK_MS;
+    return () => performance.now() > until;
+  };
   return ({ payload, annotations, labels, resources }) => {
     const looked = { payload, annotations, labels, resources };
-    return rules.filter(([, ofTag]) => findingsIn(looked, ofTag, own) > 0).map(([name]) => name);
+    return rules.filter(([, ofTag]) => findingsIn(looked, ofTag, { detectors: own, timer }) > 0).map(([name]) => name);
   };
 }

@@ -1,6 +1,5 @@
 import type { Finding, OutputRule } from "../outcome.js";
 import { clean } from "./clean.js";
-import type { HostDetectors } from "./detectors.js";
 import { encodeOutput } from "./encode.js";
 import { describeFailure } from "./failure.js";
 import { copyPlain, type PlainCopy } from "./plain.js";
@@ -65,8 +64,8 @@ export function inspectChunks(
 /**
  * How much is found in plain data, for who only needs to know whether anything is. Throws where it cannot be looked at whole.
  */
-export function findingsIn(value: unknown, rules: readonly OutputRule[], detectors: HostDetectors): number {
-  return sightingsIn(openScan(rules, { detectors }), layOut(value)).length;
+export function findingsIn(value: unknown, rules: readonly OutputRule[], looking: Looking): number {
+  return sightingsIn(openScan(rules, looking), layOut(value)).length;
 }
 
 function inspectAs(

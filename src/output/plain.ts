@@ -26,7 +26,7 @@ export const OUTPUT_CAPS = {
   /** UTF-16 code units of strings and keys, and bytes, together. */
   content: 8 * 1024 * 1024,
   /** Bits of one bigint. */
-  bigintBits: 65_536,
+  bigintBits: 8_192,
 } as const;
 
 /** One step from a value into what it holds: a key, or a position in a list, Set or Map. */

@@ -18,6 +18,7 @@ export function redactValue(scan: Scan, value: unknown, { sheet, sightings }: Se
     keys: 0,
     values: 0,
     keyDepth: 0,
+    under: "",
   };
   return redactAny(redaction, value);
 }
@@ -46,6 +47,8 @@ interface Redaction {
   values: number;
   /** Above 0 within the key of a Map. */
   keyDepth: number;
+  /** The nearest key that is stood under, as it came. */
+  under: string;
 }
 
 /** What goes of each text. A sighting that runs through several goes from each that is of the kind it begins in. */
@@ -82,7 +85,7 @@ function markerFor({ fingerprint }: Scan, { kind, found, finder }: Sighting): st
 }
 
 function redactAny(redaction: Redaction, value: unknown): unknown {
-  const text = textOf(value);
+  const text = textOf(value, redaction.under);
   if (text !== undefined) return redactLeaf(redaction, value, text);
   if (typeof value !== "object" || value === null || value instanceof Date) return value;
   if (Array.isArray(value)) return value.map((item, index) => redactAt(redaction, String(index), item));
@@ -127,10 +130,13 @@ function without(text: string, cuts: readonly Cut[]): string {
 function redactFields(redaction: Redaction, object: Readonly<Record<string, unknown>>): object {
   const keys = Object.keys(object);
   const shown = redactNames(redaction, keys);
+  const above = redaction.under;
   const copy = {};
   keys.forEach((key, index) => {
     const name = shown[index] ?? key;
+    redaction.under = key;
     setOwn(copy, name, redactAt(redaction, name, object[key]));
+    redaction.under = above;
   });
   return copy;
 }
@@ -139,6 +145,7 @@ function redactMap(redaction: Redaction, map: ReadonlyMap<unknown, unknown>): Ma
   const keys = [...map.keys()];
   const shownNames = redactNames(redaction, keys.filter(isString));
   const names = shownNames.values();
+  const above = redaction.under;
   const copy = new Map<unknown, unknown>();
   const texts = new Set<unknown>(shownNames);
   keys.forEach((key, position) => {
@@ -154,7 +161,9 @@ function redactMap(redaction: Redaction, map: ReadonlyMap<unknown, unknown>): Ma
       if (isString(shown)) shown = untaken(shown, texts);
       texts.add(shown);
     }
+    if (isString(key)) redaction.under = key;
     copy.set(shown, redactAt(redaction, step, map.get(key)));
+    redaction.under = above;
   });
   return copy;
 }

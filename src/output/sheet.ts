@@ -28,6 +28,9 @@ export interface Leaf extends Span {
 /** Smaller numbers hold nothing that is looked for. */
 const LEAST_NUMBER = 1e12;
 
+/** The same under a name that says what it is. */
+const LEAST_NAMED = 1_000;
+
 /** The names under which one field names what another holds, and under which that stands. */
 const NAMING = /^(?:name|key|header|field|variable|param|parameter|option|attribute|property|setting|id|label)$/i;
 const HOLDING = /^(?:value|val|content|data|default|text|string_?value)$/i;
@@ -96,7 +99,7 @@ function part(layout: Layout): void {
 }
 
 function addValue(layout: Layout, value: unknown): void {
-  const text = textOf(value);
+  const text = textOf(value, layout.under);
   if (text !== undefined) addText(layout, text);
   else if (typeof value !== "object" || value === null || value instanceof Date) return;
   else if (Array.isArray(value)) addList(layout, value);
@@ -105,15 +108,23 @@ function addValue(layout: Layout, value: unknown): void {
   else addFields(layout, value as Readonly<Record<string, unknown>>);
 }
 
-/** The text of what has one, and is a leaf; undefined for what is none. The same for layout and redaction. */
-export function textOf(value: unknown): string | undefined {
+/**
+ * The text of what has one, and is a leaf; undefined for what is none. `under` is the nearest key that it stands under: a number
+ * counts where that is the name of a secret or of a telephone, too. The same for layout and redaction.
+ */
+export function textOf(value: unknown, under: string): string | undefined {
   switch (typeof value) {
     case "string":
       return value;
     case "number":
-      return Number.isInteger(value) && Math.abs(value) >= LEAST_NUMBER ? String(value) : undefined;
+      if (!Number.isFinite(value)) return undefined;
+      return Math.abs(value) >= LEAST_NUMBER || (Math.abs(value) >= LEAST_NAMED && NAME.test(under))
+        ? String(value)
+        : undefined;
     case "bigint":
-      return value >= LEAST_NUMBER || value <= -LEAST_NUMBER ? value.toString() : undefined;
+      return value >= LEAST_NUMBER || value <= -LEAST_NUMBER || (value >= LEAST_NAMED && NAME.test(under))
+        ? value.toString()
+        : undefined;
     case "object":
       if (value instanceof URL) return value.href;
       return value instanceof Uint8Array ? textOfBytes(value) : undefined;
@@ -130,11 +141,15 @@ function textOfBytes(bytes: Uint8Array): string {
 
 function addList(layout: Layout, list: readonly unknown[]): void {
   let named = "";
-  for (const item of list) {
+  // Names and values take turns, as raw headers do, or an option comes before its value; a list of names has no values.
+  const isPairs = list.length % 2 === 0;
+  list.forEach((item, index) => {
     if (named !== "" && typeof item === "string") write(layout, `${named}=`);
     addValue(layout, item);
-    named = typeof item === "string" ? nameOf(item) : "";
-  }
+    const isName =
+      typeof item === "string" && ((isPairs && index % 2 === 0) || item.startsWith("-") || /[:=]\s*$/.test(item));
+    named = isName ? nameOf(item) : "";
+  });
 }
 
 /** The name of a secret that a text is, without its mark of assignment; empty where it is none. */
@@ -142,14 +157,21 @@ function nameOf(text: string): string {
   return NAME.test(text) ? text.replace(/[ :=]+$/, "") : "";
 }
 
+/** The name of a secret that one field says of another; undefined where no field says a name. */
+function nameAmong(keys: readonly string[], heldUnder: (key: string) => unknown): string | undefined {
+  const said = keys
+    .filter((key) => NAMING.test(key))
+    .map(heldUnder)
+    .filter((value) => typeof value === "string");
+  return said.map(nameOf).find((name) => name !== "") ?? (said.length === 0 ? undefined : "");
+}
+
 function addFields(layout: Layout, object: Readonly<Record<string, unknown>>): void {
   const keys = Object.keys(object);
   if (layout.length > 0) part(layout);
   const first = layout.keys;
   layout.keys += keys.length;
-  const naming = keys.find((key) => NAMING.test(key) && typeof object[key] === "string");
-  const named = naming === undefined ? layout.under : String(object[naming]);
-  const name = nameOf(named);
+  const name = nameAmong(keys, (key) => object[key]) ?? nameOf(layout.under);
   const above = layout.under;
   keys.forEach((key, index) => {
     addLeaf(layout, "key", first + index, key);
@@ -167,14 +189,18 @@ function addMap(layout: Layout, map: ReadonlyMap<unknown, unknown>): void {
   const names = [...map.keys()].filter((key) => typeof key === "string");
   if (layout.length > 0) part(layout);
   layout.keys += names.length;
+  const name = nameAmong(names, (key) => map.get(key)) ?? nameOf(layout.under);
+  const above = layout.under;
   let index = 0;
   for (const [key, value] of map) {
     if (typeof key === "string") {
       addLeaf(layout, "key", first + index, key);
-      write(layout, "=");
+      write(layout, name !== "" && HOLDING.test(key) ? `=${name}=` : "=");
       index += 1;
+      layout.under = key;
     } else addValue(layout, key);
     addValue(layout, value);
+    layout.under = above;
     part(layout);
   }
 }

@@ -1,12 +1,13 @@
 import type { Finding, OutputRule } from "../outcome.js";
 import { clean } from "./clean.js";
+import { TOKEN_CLUE } from "./detect/tokens.js";
 import { encodeOutput } from "./encode.js";
 import { describeFailure } from "./failure.js";
 import type { Sighting } from "./look.js";
 import { copyPlain } from "./plain.js";
 import { redactValue } from "./redact.js";
 import { type Looking, openScan, type Scan, sightingsIn } from "./scan.js";
-import { type Leaf, layOutChunks, type Sheet } from "./sheet.js";
+import { type ChunkSheet, type Leaf, layOutChunks, type Sheet } from "./sheet.js";
 
 /** How much is held back, and how much more is waited for before it is looked at, in UTF-16 code units. */
 const STREAM_CAPS = {
@@ -71,7 +72,7 @@ export function inspectStream(looking: StreamLooking): StreamInspector {
       scan = openScan(looking.rules(), looking);
       const sheet = layOutChunks([context, ...pending]);
       const sightings = sightingsIn(scan, sheet).filter(({ end }) => end > context.length);
-      const free = isEnd ? sheet.text.length : Math.max(context.length, placeBefore(sheet.text, hold));
+      const free = isEnd ? sheet.text.length : Math.max(context.length, freeOf(sheet, hold));
       const cut = isEnd ? free : cutOf(sheet, sightings, { free, least: context.length });
       if (free - cut > STREAM_CAPS.open * (hold / STREAM_CAPS.hold))
         return stop(`a ${openKind(sightings, cut)} goes on for too long`);
@@ -135,6 +136,17 @@ function lengthOf(chunk: unknown): number {
   return typeof chunk === "string" ? chunk.length : layOutChunks([chunk]).text.length;
 }
 
+/** Up to where nothing is held back for what it is followed by: white space does not count, and values are held by number too. */
+function freeOf({ text, ends }: ChunkSheet, hold: number): number {
+  const at = placeBefore(text, hold);
+  if (hold === STREAM_CAPS.hold) return at;
+  const least = Math.max(0, text.length - STREAM_CAPS.open * (hold / STREAM_CAPS.hold));
+  return Math.max(least, Math.min(at, ends[ends.length - 1 - HELD_CHUNKS] ?? 0));
+}
+
+/** Chunks of values that are held back however long they are. */
+const HELD_CHUNKS = 48;
+
 function openKind(sightings: readonly Sighting[], from: number): string {
   return sightings.find(({ end }) => end > from)?.kind ?? "value";
 }
@@ -171,6 +183,9 @@ function wordBefore(text: string): number {
   return start;
 }
 
+/** What is known by its beginning is known after so many characters. */
+const LONGEST_KNOWN = 128;
+
 const PART_OF_JWT = /[A-Za-z0-9_.-]*$/;
 
 /**
@@ -201,10 +216,11 @@ function beginningOf(
   text: string,
   group: readonly { readonly leaf: Leaf; readonly from: number }[],
 ): number | undefined {
-  const at = group
-    .map(({ leaf, from }) => text.slice(from, leaf.end))
-    .join("")
-    .indexOf("eyJ");
+  const run = group.map(({ leaf, from }) => text.slice(from, leaf.end)).join("");
+  const near = Math.max(0, run.length - LONGEST_KNOWN);
+  const clue = run.slice(near).search(TOKEN_CLUE);
+  const jwt = run.indexOf("eyJ");
+  const at = jwt === -1 || (clue !== -1 && near + clue < jwt) ? (clue === -1 ? -1 : near + clue) : jwt;
   if (at === -1) return undefined;
   let left = at;
   for (const { leaf, from } of group) {

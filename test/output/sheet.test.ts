@@ -24,7 +24,7 @@ describe("the text of a value", () => {
     [999_999_999_999, undefined],
     [1e12, "1000000000000"],
     [-1e12, "-1000000000000"],
-    [1e12 + 0.5, undefined],
+    [1e12 + 0.5, "1000000000000.5"],
     [Number("42".repeat(8)), "42".repeat(8)],
     [1e21, "1e+21"],
     [Number.POSITIVE_INFINITY, undefined],
@@ -43,7 +43,7 @@ describe("the text of a value", () => {
     [[], undefined],
     [{}, undefined],
   ])("of %o is %j", (value, text) => {
-    expect(textOf(value)).toBe(text);
+    expect(textOf(value, "")).toBe(text);
   });
 });
 

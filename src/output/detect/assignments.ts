@@ -7,7 +7,7 @@ const NAMED =
 
 /** After the name: what may still belong to it, a mark of assignment, and a quote that opens, as it is or escaped. */
 const ASSIGNED =
-  /(?:[_-]?(?:value|base64|b64|hash|key|id|[a-z0-9]{1,8}))?\\{0,3}["'`]?\s{0,8}(?<mark>:=|=>|={1,3}|:|,)\s{0,8}(?<quote>\\{0,3}["'`]?)/iy;
+  /(?![_-]?(?:last|expir|chang|updat|creat|reset|polic|url|uri|hint|label|arn)[a-z]{0,8})(?:[_-]?(?:value|base64|b64|hash|key|id|[a-z0-9]{1,8}))?\\{0,3}["'`]?\s{0,8}(?<mark>:=|=>|={1,3}|:|,)\s{0,8}(?<quote>\\{0,3}["'`]?)/iy;
 
 /** Names that say of what follows that it is no secret. */
 const HARMLESS =
@@ -51,7 +51,11 @@ function findNamed(text: string, report: Report): void {
     const quote = assigned.groups?.quote ?? "";
     // A comparison with what is no literal is code.
     if (quote === "" && assigned.groups?.mark?.startsWith("==") === true) continue;
-    const end = quote === "" ? valueEnd(text, start) : quotedEnd(text, start, quote);
+    const field = quote === "" ? fieldEnd(text, start) : -1;
+    const end = field !== -1 ? field : quote === "" ? valueEnd(text, start) : quotedEnd(text, start, quote);
+    // What is called is code, and so is a list of names.
+    if (quote === "" && text[end] === "(") continue;
+    if (assigned.groups?.mark === "," && LISTED.test(text.slice(start, end))) continue;
     done = end;
     const { kind, fits } = judgeOf(name.groups ?? {});
     const value = text.slice(start, end);
@@ -74,9 +78,26 @@ function judgeOf(said: Readonly<Record<string, string | undefined>>): Judge {
   return { kind: "secret_value", fits: isRandom };
 }
 
+/** Names in a list of names: `user, password, created_at`. */
+const LISTED = /^[a-z]+[0-9]?(?:[_.-][a-z0-9]+)+$/i;
+
+/** Right before the value of a key, as the sheet writes it. */
+const FIELD = /(?:^|[\0=])[^\0\s:="'`]{1,64}=$/;
+
+/** Where the value of a field ends, of which all is the value; -1 where it is a text that says more. */
+function fieldEnd(text: string, start: number): number {
+  if (!FIELD.test(text.slice(Math.max(0, start - 66), start))) return -1;
+  const most = text.slice(start, start + MAX_VALUE + 1);
+  const nul = most.indexOf("\0");
+  if (nul === -1 && most.length > MAX_VALUE) return -1;
+  const end = start + (nul === -1 ? most.length : nul);
+  if ("\"'`\\".includes(text.charAt(start))) return -1;
+  return /[\n\r]|[\s&;,][\w.-]{1,32}["']?[=:]/.test(text.slice(start, end)) ? -1 : end;
+}
+
 /** Where a value without quotes ends, with the padding of base64. */
 function valueEnd(text: string, start: number): number {
-  let end = runEnd(text, start, VALUE, MAX_VALUE);
+  let end = runEnd(text, start, VALUE);
   // What ends a sentence is no part of it; where the value is all there is, it is.
   if (/\s/.test(text.charAt(end))) while (end > start && ".!?".includes(text.charAt(end - 1))) end -= 1;
   for (let padding = 0; padding < 2 && text[end] === "="; padding += 1) end += 1;
@@ -102,7 +123,7 @@ function isPassword(value: string, stated: boolean): boolean {
   if (value.length < 4 || /\s{2}|\n|^0x[0-9a-f]{1,8}$/i.test(value)) return false;
   if (!/[0-9!@#$%^&*?~+=]/.test(value))
     return stated && value.length >= 6 && !/^[A-Za-z]*[ .(]|^[A-Za-z_]+$/.test(value);
-  return !/[({[]$|^[A-Za-z_.]+\(/.test(value) && value.split(" ").length <= 2;
+  return !/[({[]$|^[A-Za-z_.]+\(/.test(value) && value.split(" ").length <= 4;
 }
 
 /** The keys of storage accounts and the like: 40 characters or more of base64, of all sorts. */

@@ -13,6 +13,16 @@ const MAX_DOMAIN = 255;
 /** E-mail addresses of Latin letters. */
 export const EMAILS: Finder = { kinds: ["email"], find, breaks: "always", guessable: true };
 
+/** Files and units, which no domain ends in. */
+const FILE =
+  /\.(?:png|jpe?g|gif|svg|webp|avif|ico|css|scss|[cm]?js|jsx|tsx?|json|html|service|socket|timer|mount|slice|device)$/i;
+
+/** True for what is written alike: a file, a unit, a call, the user of a repository's address. */
+function isOther(text: string, start: number, end: number): boolean {
+  if (text[end] === "(" || FILE.test(text.slice(Math.max(start, end - 10), end))) return true;
+  return text.startsWith("git@", start) && (text[end] === ":" || text[end] === "/");
+}
+
 function find(text: string, report: Report): void {
   for (let at = text.indexOf("@"); at !== -1; at = text.indexOf("@", at + 1)) {
     let start = runStart(text, at, LOCAL_PART, MAX_LOCAL);
@@ -20,6 +30,7 @@ function find(text: string, report: Report): void {
     while (start < at && ".'&#".includes(text.charAt(start))) start += 1;
     let end = runEnd(text, at + 1, DOMAIN, MAX_DOMAIN);
     while (text[end - 1] === "." || text[end - 1] === "-") end -= 1;
-    if (start < at && DOTTED.test(text.slice(at + 1, end))) report({ kind: "email", start, end });
+    if (start < at && !isOther(text, start, end) && DOTTED.test(text.slice(at + 1, end)))
+      report({ kind: "email", start, end });
   }
 }

@@ -22,6 +22,9 @@ export const PHONES: Finder = { kinds: ["phone"], find, breaks: "always", guessa
 function find(text: string, report: Report): void {
   each(INTERNATIONAL, text, (found, start) => {
     const digits = found[0].replaceAll(/[^0-9]/g, "").replace(/^00?/, "");
+    // Of the zone of North America and of Russia all numbers are as long; later groups never begin as another number does.
+    if (/^[17]/.test(digits) && digits.length !== 11) return;
+    if (/^\+20[0-9]{2}-[01][0-9]-[0-3][0-9]$/.test(found[0]) || /^00.*[ \u00a0]00/.test(found[0])) return;
     if (digits.length >= 8 && digits.length <= 15 && COUNTRY.test(digits)) {
       report({ kind: "phone", start, end: start + found[0].length });
     }

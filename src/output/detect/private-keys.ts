@@ -12,13 +12,21 @@ const FOREIGN = /[^A-Za-z0-9+/=\s:,.;"'\\[\]()@<>_-]/;
  */
 export const PRIVATE_KEYS: Finder = {
   kinds: ["private_key"],
-  find,
-  findJoined: find,
+  find: (text, report) => find(text, report, KEY),
+  findJoined: (text, report) => find(text, report, KEY_JOINED),
   breaks: "never",
   guessable: false,
 };
 
-function find(text: string, report: Report): void {
+/** What a key's beginning is followed by: nothing more, its headers, or base64, also in quotes, as lines of a list or behind marks. */
+const KEY =
+  /^(?:\\[nrt]|[\s\0"'`,+>|#*:;.\\-]){0,64}(?:$|\0|[A-Z][A-Za-z-]{2,20}: ?[^\n]|[A-Za-z0-9+/=]{12}|[A-Za-z0-9+/=]*$)/;
+
+/** The same in text without white space, in which words of code run together. */
+const KEY_JOINED =
+  /^(?:\\[nrt]|[\s\0"'`,+>|#*:;.\\-]){0,64}(?:$|\0|[A-Z][A-Za-z-]{2,20}:|[A-Za-z0-9+/=]{32}|[A-Za-z0-9+/=]*$)/;
+
+function find(text: string, report: Report, key: RegExp): void {
   if (!text.includes("PRIVATE")) return;
   const nextEnd = endsIn(text);
   for (let from = 0; from < text.length; ) {
@@ -26,6 +34,11 @@ function find(text: string, report: Report): void {
     const begin = BEGIN.exec(text);
     if (begin === null) return;
     const inside = BEGIN.lastIndex;
+    if (!key.test(text.slice(inside, inside + 256))) {
+      // Said, not shown: as code that looks for keys does.
+      from = inside;
+      continue;
+    }
     from = endOf(text, inside, nextEnd(inside));
     report({ kind: "private_key", start: begin.index, end: from });
   }

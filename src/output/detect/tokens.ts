@@ -117,6 +117,9 @@ const TOKENS: readonly Token[] = [
 /** Every clue at once: the one pass over the text. */
 const CLUES = new RegExp([...new Set(TOKENS.map(({ clue }) => clue))].join("|"), "g");
 
+/** The same for one look. */
+export const TOKEN_CLUE = new RegExp(CLUES.source);
+
 /** Tokens by what their clues look like in texts; of clues without an end in sight only so many are known. */
 const byClue = new Map<string, readonly Token[]>();
 const MOST_CLUES = 1_024;

@@ -54,6 +54,9 @@ const NEAR = 256;
 /** Told each code unit of the folded text, where it stands and where what it was made of begins. */
 type OnUnit = (unit: number, at: number, from: number) => void;
 
+/** A control sequence of terminals (ECMA-48), after its escape. */
+const CSI = /\[[0-?]{0,32}[ -/]{0,4}[@-~]/y;
+
 /** Folds, and answers the length of the folded text. `onChange` is told where something became something else. */
 function fold(text: string, onUnit: OnUnit, onChange: (at: number) => void): number {
   let length = 0;
@@ -63,6 +66,15 @@ function fold(text: string, onUnit: OnUnit, onChange: (at: number) => void): num
       onUnit(code, length, at);
       length += 1;
       continue;
+    }
+    if (code === 0x1b) {
+      // What only colours a terminal parts nothing.
+      CSI.lastIndex = at + 1;
+      if (CSI.test(text)) {
+        onChange(length);
+        at = CSI.lastIndex - 1;
+        continue;
+      }
     }
     const character = characterAt(text, at, code);
     const becomes = foldCharacter(character);
