@@ -39,9 +39,12 @@ export function look(search: Search, sheet: Sheet): readonly Sighting[] {
   return lookAt(search, sheet, (plain) => plain);
 }
 
+/** How far around a marker something new may reach. */
+const NEAR = 512;
+
 /** The same where all that can be new is near what was redacted. */
 export function lookAgain(search: Search, sheet: Sheet): readonly Sighting[] {
-  return lookAt(search, sheet, (plain, { starts }) => focusedView(plain, starts));
+  return lookAt(search, sheet, (plain, { starts }) => focusedView(plain, starts, NEAR));
 }
 
 function lookAt(search: Search, sheet: Sheet, where: (plain: View, markers: Markers) => View): readonly Sighting[] {

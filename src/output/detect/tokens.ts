@@ -1,5 +1,5 @@
 import { type Charset, charset, type Finder, type Report, runEnd, runStart } from "../hit.js";
-import { eachRun } from "../view/runs.js";
+import { eachRun, isPlainHex } from "../view/runs.js";
 
 /**
  * A credential that is one run of characters after a known beginning.
@@ -157,19 +157,32 @@ const BEFORE_RUN = 24;
 function findTokens(text: string, report: Report, endOf: End): void {
   /** By token, up to where its runs were judged. */
   const walked = new Map<Token, number>();
-  eachRun(text, ({ start, end }) => {
-    const from = Math.max(0, start - BEFORE_RUN);
-    const around = text.slice(from, end);
+  let from = 0;
+  let to = 0;
+  const search = (): void => {
+    const around = text.slice(from, to);
     CLUES.lastIndex = 0;
     for (let clue = CLUES.exec(around); clue !== null; clue = CLUES.exec(around)) {
       // What one clue covers may hold the next.
       CLUES.lastIndex = clue.index + 1;
-      for (const each of tokensFor(clue[0])) {
-        judge({ text, at: from + clue.index, walked, endOf, report }, each);
-      }
+      for (const each of tokensFor(clue[0])) judge({ text, at: from + clue.index, walked, endOf, report }, each);
     }
+  };
+  eachRun(text, ({ start, end }) => {
+    // A clue has letters that no hex has; one that stands before a run of it ends in a dot or a dollar sign.
+    if (text[start - 1] !== "." && text[start - 1] !== "$" && isPlainHex(text, { start, end })) return;
+    // Runs that stand near each other are searched at once.
+    if (start - BEFORE_RUN > to + NEAR) {
+      search();
+      from = Math.max(0, start - BEFORE_RUN);
+    }
+    to = end;
   });
+  search();
 }
+
+/** Characters between two runs that cost less than another search. */
+const NEAR = 64;
 
 interface Clue {
   readonly text: string;

@@ -1,6 +1,6 @@
 import { lastNotPast, type Span, type View } from "../view.js";
-import { ENCODINGS, type Encoding } from "./encodings.js";
-import { eachRun } from "./runs.js";
+import { ENCODINGS, type Encoding, HEX_ALONE } from "./encodings.js";
+import { eachRun, isPlainHex } from "./runs.js";
 
 /** A stretch of decoded bytes in the view, and where in the text before they come from. */
 interface Piece {
@@ -24,7 +24,8 @@ export function decodedView(before: View): View | null {
   const texts: string[] = [];
   let length = 0;
   eachRun(before.text, ({ start, end }) => {
-    for (const encoding of ENCODINGS) {
+    // Base64 of that length is never hex alone.
+    for (const encoding of isPlainHex(before.text, { start, end }) ? HEX_ALONE : ENCODINGS) {
       for (let shift = 0; shift < encoding.group; shift += 1) {
         if (!encoding.isReadable(before.text, start + shift, end)) continue;
         const decoded = encoding.decode(before.text.slice(start + shift, end));

@@ -82,3 +82,6 @@ function decodeHex(run: string): string {
 
 /** What one pass decodes. */
 export const ENCODINGS: readonly Encoding[] = [base64, hex];
+
+/** For runs of hex digits alone. */
+export const HEX_ALONE: readonly Encoding[] = [hex];

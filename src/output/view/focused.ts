@@ -1,16 +1,13 @@
 import { lastNotPast, type Span, type View } from "../view.js";
 
-/** How far around a place something may reach that has to do with it. */
-const RADIUS = 2_048;
-
-/** The parts of a view around some places, in ascending order, parted by NULs: for what can only be found near them. */
-export function focusedView(before: View, places: readonly number[]): View {
+/** The parts of a view so far around some places, in ascending order, parted by NULs: for what can only be found near them. */
+export function focusedView(before: View, places: readonly number[], radius: number): View {
   const { text } = before;
   const parts: Span[] = [];
   for (const place of places) {
     const last = parts[parts.length - 1];
-    const start = Math.max(0, place - RADIUS);
-    const end = Math.min(text.length, place + RADIUS);
+    const start = Math.max(0, place - radius);
+    const end = Math.min(text.length, place + radius);
     if (last !== undefined && start <= last.end) parts[parts.length - 1] = { start: last.start, end };
     else parts.push({ start, end });
   }

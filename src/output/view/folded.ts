@@ -42,8 +42,11 @@ export function foldedView(before: View): Changed | null {
     );
     return starts;
   });
-  return { whole, changed: focusedView(whole, places) };
+  return { whole, changed: focusedView(whole, places, RADIUS) };
 }
+
+/** How far around a change something may reach that it is part of. */
+const RADIUS = 2_048;
 
 /** Code units that a character becomes at most. */
 const MOST_LETTERS = 4;

@@ -9,6 +9,15 @@ function isOfRun(code: number): boolean {
   return OF_RUN[code] === 1;
 }
 
+/** Digits, small letters of hex, and dashes. */
+const OF_HEX = Uint8Array.from({ length: 128 }, (_, code) => (/[0-9a-f-]/.test(String.fromCharCode(code)) ? 1 : 0));
+
+/** True for a run like those of UUIDs and digests. */
+export function isPlainHex(text: string, { start, end }: Span): boolean {
+  for (let at = start; at < end; at += 1) if (OF_HEX[text.charCodeAt(at)] !== 1) return false;
+  return true;
+}
+
 /** Characters of a run that is looked at. */
 const LEAST_RUN = 16;
 

@@ -5,6 +5,9 @@ import { focusedView } from "./focused.js";
 const ESCAPE =
   /%(?<percent>[0-9a-f]{2})|\\x(?<byte>[0-9a-f]{2})|\\u(?<unit>[0-9a-f]{4})|&#x(?<hex>[0-9a-f]{2,4});|&#(?<decimal>[0-9]{2,5});|&(?<entity>quot|apos|amp|lt|gt|nbsp);|\\u\{(?<point>[0-9a-f]{2,4})\}|(?<control>\\[nrtbf](?![\\/]))/gi;
 
+/** How far around an escape something may reach that it is part of. */
+const RADIUS = 2_048;
+
 /**
  * The text with every escape of a character as the character, bytes as one character each: its parts around what was escaped.
  * Null where nothing was.
@@ -40,7 +43,7 @@ export function unescapedView(before: View): View | null {
     return last === -1 ? place : (to[last] ?? 0) + place - 1 - (at[last] ?? 0);
   };
   const within: View["within"] = ({ start, end }) => ({ start: startOf(start), end: endOf(end) });
-  return focusedView({ text: parts.join(""), before, within }, at);
+  return focusedView({ text: parts.join(""), before, within }, at, RADIUS);
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { quot: '"', apos: "'", amp: "&", lt: "<", gt: ">", nbsp: " " };
