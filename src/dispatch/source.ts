@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { types } from "node:util";
+import { getterOf } from "../output/native.js";
 
 /** What a stream gives next. */
 export type Step = { readonly done: true } | { readonly done: false; readonly value: unknown };
@@ -12,7 +13,7 @@ export interface ChunkSource {
   readonly cancel: (reason: unknown) => void;
 }
 
-const isLocked = getterOf(ReadableStream.prototype, "locked");
+const isLocked = getterOf<boolean>(ReadableStream.prototype, "locked");
 const getReader = Function.prototype.call.bind(ReadableStream.prototype.getReader) as (
   stream: object,
 ) => ReadableStreamDefaultReader<unknown>;
@@ -44,12 +45,6 @@ function isWebStream(value: object): boolean {
   } catch {
     return false;
   }
-}
-
-function getterOf(prototype: object, name: string): (object: object) => unknown {
-  const get = Object.getOwnPropertyDescriptor(prototype, name)?.get;
-  if (get === undefined) throw new TypeError(`this runtime has no getter \`${name}\``);
-  return Function.prototype.call.bind(get) as (object: object) => unknown;
 }
 
 function readerSource(reader: ReadableStreamDefaultReader<unknown>): ChunkSource {

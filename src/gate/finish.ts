@@ -13,7 +13,7 @@ import { type Claimed, rowFacts } from "./claimed.js";
 import { type Core, SETTLE_WAIT_MS, track } from "./core.js";
 import { outputRules } from "./output-rules.js";
 import { passOn } from "./pass-on.js";
-import { inspect, type Seen, UNASKED, wasAsked } from "./seen.js";
+import { type Beside, inspect, type Seen, UNASKED, wasAsked } from "./seen.js";
 import { prepareSettlement, record, recordLate, type Settlement, settleUnknown } from "./settle.js";
 
 /** Dispatch, inspect, settle. Rejects only when one of them fails; the caller turns that into `UNKNOWN`. */
@@ -26,11 +26,7 @@ export async function finish(core: Core, claimed: Claimed): Promise<Outcome> {
     const end = await dispatch(core, claimed, guards);
     ended = end.kind !== "timed_out";
     const last = guardsOf(guards, end.attempts.length);
-    const seen = inspect(claimed, end, {
-      rules: outputRules(core, claimed),
-      guards: last,
-      looking: looking(core, claimed),
-    });
+    const seen = inspect(claimed, end, beside(core, claimed, last));
     const durationMs = core.clock.monotonic() - startedAt;
     settlement = prepareSettlement(core, claimed, { end, seen, durationMs, guards });
   } catch (error) {
@@ -92,8 +88,7 @@ async function readStream(
         ? new StreamError("aborted", "the caller gave up")
         : new StreamError("runtime_exceeded", "the run time is over"),
     failure: (error) => {
-      const beside = { rules: outputRules(core, claimed), guards: ofAttempt(), looking: looking(core, claimed) };
-      const seen = inspect(claimed, { kind: "threw", error }, beside);
+      const seen = inspect(claimed, { kind: "threw", error }, beside(core, claimed, ofAttempt()));
       return { error: "error" in seen ? seen.error : UNASKED, findings: seen.findings };
     },
     idleMs: core.settings.streamIdleSec * 1_000,
@@ -135,11 +130,7 @@ async function late(core: Core, claimed: Claimed, came: Late): Promise<void> {
 /** What came late, inspected; where that fails nothing of it is kept, but the record still says that the function ended. */
 function lookedAt(core: Core, claimed: Claimed, { ending, attempt, guards }: Late): Seen {
   try {
-    return inspect(claimed, ending, {
-      rules: outputRules(core, claimed),
-      guards: guardsOf(guards, attempt),
-      looking: looking(core, claimed),
-    });
+    return inspect(claimed, ending, beside(core, claimed, guardsOf(guards, attempt)));
   } catch {
     return { status: "QUARANTINED", held: null, message: "what came late could not be inspected", findings: [] };
   }
@@ -179,6 +170,11 @@ async function mayRetry(
 /** All that a decision holds a run to. */
 function limitsText(decision: Decision | null): string {
   return JSON.stringify([decision?.constraints, decision?.obligations.limits, decision?.obligations.pools]);
+}
+
+/** What an end is looked at with, now: the rules in force, and the guards of its attempt. */
+function beside(core: Core, claimed: Claimed, guards: readonly WatchedGuard[]): Beside {
+  return { rules: outputRules(core, claimed), guards, looking: looking(core, claimed) };
 }
 
 /** Milliseconds that one output may be looked at. */

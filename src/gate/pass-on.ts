@@ -84,8 +84,7 @@ export async function passOn(source: ChunkSource, passing: PassingOn): Promise<S
     try {
       step = await orEnding(nextUntil(source, signal), channel, idleMs);
     } catch (error) {
-      if (!signal.aborted) return failed(error);
-      return aborted();
+      return signal.aborted ? aborted() : failed(error);
     }
     if (typeof step === "string") return stopped(step);
     const passed = step.done ? inspector.end() : inspector.push(step.value);

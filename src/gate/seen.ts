@@ -36,7 +36,7 @@ export type Seen = {
 );
 
 /** What is looked at beside the output itself. */
-interface Beside {
+export interface Beside {
   readonly rules: readonly OutputRule[];
   /** Those of the attempt that ended so: what another one asked vouches for nothing. */
   readonly guards: readonly WatchedGuard[];

@@ -34,6 +34,12 @@ export interface Finder {
   readonly guessable: boolean;
 }
 
+/** Visits each match of a global expression; where one is, the expression's `lastIndex` is its end. */
+export function eachMatch(pattern: RegExp, text: string, visit: (found: RegExpExecArray) => void): void {
+  pattern.lastIndex = 0;
+  for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) visit(found);
+}
+
 /** A set of characters as a table by code; a code past its end is not in it. */
 export type Charset = Uint8Array;
 

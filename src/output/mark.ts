@@ -20,7 +20,7 @@ export function markerOf(kind: string, fingerprint: string | null): string {
   return fingerprint === null ? `[REDACTED:${kind}]` : `[REDACTED:${kind}:${fingerprint}]`;
 }
 
-const MARKER = /\[REDACTED:(?<kind>[a-z0-9_]{1,64})(?::[0-9a-f]{12})?\]/g;
+const MARKER = /\[REDACTED:(?<kind>[a-z0-9_]{1,64})(?::[0-9a-f]{12})?\](?:#[0-9]{1,6})?/g;
 
 /** The markers in a text, in order. */
 export interface Markers {

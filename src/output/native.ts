@@ -15,7 +15,8 @@ export const byteLengthOf = getterOf<number>(Object.getPrototypeOf(Uint8Array.pr
 export const hrefOf = getterOf<string>(URL.prototype, "href");
 export const OwnURL = URL;
 
-function getterOf<T>(prototype: object, name: string): (object: object) => T {
+/** A getter of the runtime, taken once: what an object puts in its place is never called. */
+export function getterOf<T>(prototype: object, name: string): (object: object) => T {
   const get = Object.getOwnPropertyDescriptor(prototype, name)?.get;
   if (get === undefined) throw new TypeError(`this runtime has no getter \`${name}\``);
   return Function.prototype.call.bind(get) as (object: object) => T;

@@ -1,27 +1,13 @@
 import type { Finding, OutputRule } from "../outcome.js";
 import { clean } from "./clean.js";
-import { TOKEN_CLUE } from "./detect/tokens.js";
 import { encodeOutput } from "./encode.js";
 import { describeFailure } from "./failure.js";
 import type { Sighting } from "./look.js";
 import { copyPlain } from "./plain.js";
 import { redactValue } from "./redact.js";
 import { type Looking, openScan, type Scan, sightingsIn } from "./scan.js";
-import { type ChunkSheet, type Leaf, layOutChunks, type Sheet } from "./sheet.js";
-
-/** How much is held back, and how much more is waited for before it is looked at, in UTF-16 code units. */
-const STREAM_CAPS = {
-  /** What has left already is still seen as what stands before. */
-  context: 1_024,
-  /** Shorter secrets are never cut by what leaves. */
-  hold: 1_024,
-  /** The same where chunks are values with texts in them, keys counted. */
-  holdValues: 8 * 1_024,
-  /** A word, or something found, that is longer and has not ended. */
-  open: 64 * 1024,
-  /** What is held back of a longer word. */
-  long: 16 * 1024,
-} as const;
+import { layOutChunks } from "./sheet.js";
+import { cutOf, freeOf, placeBefore, STREAM_CAPS } from "./stream-hold.js";
 
 /** Chunks that may leave, or why nothing more may. */
 export type Passed =
@@ -70,13 +56,14 @@ export function inspectStream(looking: StreamLooking): StreamInspector {
     let scan: Scan | undefined;
     try {
       scan = openScan(looking.rules(), looking);
-      const sheet = layOutChunks([context, ...pending]);
+      const chunks = [context, ...pending];
+      const sheet = layOutChunks(chunks);
       const sightings = sightingsIn(scan, sheet).filter(({ end }) => end > context.length);
       const free = isEnd ? sheet.text.length : Math.max(context.length, freeOf(sheet, hold));
       const cut = isEnd ? free : cutOf(sheet, sightings, { free, least: context.length });
       if (free - cut > STREAM_CAPS.open * (hold / STREAM_CAPS.hold))
         return stop(`a ${openKind(sightings, cut)} goes on for too long`);
-      const { leaving, staying, until } = split([context, ...pending], sheet.ends, cut);
+      const { leaving, staying, until } = split(chunks, sheet.ends, cut);
       const cleaned = redactLeaving(
         scan,
         leaving,
@@ -136,98 +123,8 @@ function lengthOf(chunk: unknown): number {
   return typeof chunk === "string" ? chunk.length : layOutChunks([chunk]).text.length;
 }
 
-/** Up to where nothing is held back for what it is followed by: white space does not count, and values are held by number too. */
-function freeOf({ text, ends }: ChunkSheet, hold: number): number {
-  const at = placeBefore(text, hold);
-  if (hold === STREAM_CAPS.hold) return at;
-  const least = Math.max(0, text.length - STREAM_CAPS.open * (hold / STREAM_CAPS.hold));
-  return Math.max(least, Math.min(at, ends[ends.length - 1 - HELD_CHUNKS] ?? 0));
-}
-
-/** Chunks of values that are held back however long they are. */
-const HELD_CHUNKS = 48;
-
 function openKind(sightings: readonly Sighting[], from: number): string {
   return sightings.find(({ end }) => end > from)?.kind ?? "value";
-}
-
-/** Up to where the text may leave: far enough before its end, and inside nothing that was found or has begun. */
-function cutOf(
-  sheet: Sheet,
-  sightings: readonly Sighting[],
-  { free, least }: { readonly free: number; readonly least: number },
-): number {
-  let cut = Math.max(least, Math.min(free, wordBefore(sheet.text), jwtBefore(sheet, free)));
-  for (let moved = true; moved; ) {
-    moved = false;
-    for (const { start, end } of sightings) {
-      if (start < cut && cut < end) {
-        cut = Math.max(least, start);
-        moved = cut > least;
-      }
-    }
-  }
-  return cut;
-}
-
-/** What no word of a text goes across; JSON without white space is no word. */
-const BETWEEN_WORDS = /[\s\0"'`<>{}()[\],;|&]/;
-
-/** Where the word at the end begins. Of a longer one than any secret, only the end may be part of something. */
-function wordBefore(text: string): number {
-  let start = text.length;
-  while (start > 0 && !BETWEEN_WORDS.test(text.charAt(start - 1))) {
-    if (text.length - start >= STREAM_CAPS.open) return text.length - STREAM_CAPS.long;
-    start -= 1;
-  }
-  return start;
-}
-
-/** What is known by its beginning is known after so many characters. */
-const LONGEST_KNOWN = 128;
-
-const PART_OF_JWT = /[A-Za-z0-9_.-]*$/;
-
-/**
- * Where, among values that say a text piece by piece under one key, a JWT begins that has not ended: of all that is looked for
- * it alone is known by what comes late.
- */
-function jwtBefore({ text, leaves }: Sheet, free: number): number {
-  let first = text.length;
-  const groups = new Map<string, { readonly leaf: Leaf; readonly from: number }[]>();
-  for (const leaf of leaves) {
-    if (leaf.kind !== "value" || leaf.end === leaf.start) continue;
-    const tail = PART_OF_JWT.exec(text.slice(Math.max(leaf.start, leaf.end - STREAM_CAPS.long), leaf.end))?.[0] ?? "";
-    const from = leaf.end - tail.length;
-    const group = groups.get(leaf.under);
-    if (group === undefined || from > leaf.start) groups.set(leaf.under, [{ leaf, from }]);
-    else group.push({ leaf, from });
-  }
-  for (const group of groups.values()) {
-    if ((group.at(-1)?.leaf.end ?? 0) < free) continue;
-    const begin = beginningOf(text, group);
-    if (begin !== undefined) first = Math.min(first, begin);
-  }
-  return first;
-}
-
-/** Where in the run of its leaves a JWT begins. */
-function beginningOf(
-  text: string,
-  group: readonly { readonly leaf: Leaf; readonly from: number }[],
-): number | undefined {
-  const run = group.map(({ leaf, from }) => text.slice(from, leaf.end)).join("");
-  const near = Math.max(0, run.length - LONGEST_KNOWN);
-  const clue = run.slice(near).search(TOKEN_CLUE);
-  const jwt = run.indexOf("eyJ");
-  const at = jwt === -1 || (clue !== -1 && near + clue < jwt) ? (clue === -1 ? -1 : near + clue) : jwt;
-  if (at === -1) return undefined;
-  let left = at;
-  for (const { leaf, from } of group) {
-    if (left < leaf.end - from) return from + left;
-    left -= leaf.end - from;
-  }
-  return undefined;
 }
 
 /** The chunks before and after a place in their sheet, and where they part: a text is cut there, another value stays. */
@@ -257,25 +154,13 @@ function redactLeaving(scan: Scan, leaving: readonly unknown[], sightings: reado
   return clean(scan, redacted, (list) => layOutChunks(list as readonly unknown[])) as readonly unknown[];
 }
 
-/** The end of what has left, as it came: what comes next may only be understood with it. */
+/** The end of what has left, as it left: what comes next may only be understood with it. */
 function contextOf(leaving: readonly unknown[]): string {
   const { text } = layOutChunks(leaving.slice(-CONTEXT_CHUNKS));
   return text.slice(placeBefore(text, STREAM_CAPS.context));
 }
 
 const CONTEXT_CHUNKS = 256;
-
-/** What views leave out, so that it parts nothing: NULs part what stands in a value. */
-const UNSEEN = /[\s\p{C}\p{M}]/u;
-
-/** Where the last so many characters begin that every view has; never further back than what may be open. */
-function placeBefore(text: string, seen: number): number {
-  let at = text.length;
-  for (let left = seen; at > 0 && left > 0 && text.length - at < STREAM_CAPS.open; at -= 1) {
-    if (!UNSEEN.test(text.charAt(at - 1))) left -= 1;
-  }
-  return at;
-}
 
 /** The path within one look, counted from the beginning of the stream. */
 function numbered(path: string, before: number): string {

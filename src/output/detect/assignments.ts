@@ -100,9 +100,15 @@ function valueEnd(text: string, start: number): number {
   let end = runEnd(text, start, VALUE);
   // What ends a sentence is no part of it; where the value is all there is, it is.
   if (/\s/.test(text.charAt(end))) while (end > start && ".!?".includes(text.charAt(end - 1))) end -= 1;
-  for (let padding = 0; padding < 2 && text[end] === "="; padding += 1) end += 1;
-  return end;
+  return paddingEnd(text, end);
 }
+
+/** With the padding of base64, of which there are at most two. */
+function paddingEnd(text: string, end: number): number {
+  return runEnd(text, end, PADDING, 2);
+}
+
+const PADDING = charset("=");
 
 /** Where a quoted value ends: at its quote, or where it can be none. */
 function quotedEnd(text: string, start: number, quote: string): number {
@@ -169,8 +175,7 @@ function findAuthorization(text: string, report: Report): void {
   AUTHORIZATION.lastIndex = 0;
   for (let found = AUTHORIZATION.exec(text); found !== null; found = AUTHORIZATION.exec(text)) {
     const start = AUTHORIZATION.lastIndex;
-    let end = runEnd(text, start, TOKEN68);
-    for (let padding = 0; padding < 2 && text[end] === "="; padding += 1) end += 1;
+    const end = paddingEnd(text, runEnd(text, start, TOKEN68));
     AUTHORIZATION.lastIndex = Math.max(start, end);
     const value = text.slice(start, end);
     const isHeader = found.groups?.header !== undefined;

@@ -1,4 +1,4 @@
-import type { Finder, Report } from "../hit.js";
+import { eachMatch, type Finder, type Report } from "../hit.js";
 
 /** 14 to 19 digits that one space or dash may part, and no digit, letter or decimal point right beside them. */
 const CANDIDATE = /(?<![A-Za-z0-9]|[0-9][.,+-])[2-6][0-9](?:[ -]?[0-9]){12,17}(?![A-Za-z0-9]|[.,-][0-9])/g;
@@ -15,18 +15,21 @@ const NAMED =
 export const PAYMENT_CARDS: Finder = { kinds: ["payment_card"], find, breaks: "always", guessable: true };
 
 function find(text: string, report: Report): void {
-  CANDIDATE.lastIndex = 0;
-  for (let found = CANDIDATE.exec(text); found !== null; found = CANDIDATE.exec(text)) {
-    const digits = found[0].replaceAll(/[ -]/g, "");
-    if (!NETWORKS.test(digits) || !isChecked(digits)) continue;
-    report({ kind: "payment_card", start: found.index, end: CANDIDATE.lastIndex });
-  }
-  NAMED.lastIndex = 0;
-  for (let found = NAMED.exec(text); found !== null; found = NAMED.exec(text)) {
-    const number = found.groups?.number ?? "";
-    if (!isChecked(number.replaceAll(/[ -]/g, ""))) continue;
-    report({ kind: "payment_card", start: NAMED.lastIndex - number.length, end: NAMED.lastIndex });
-  }
+  eachMatch(CANDIDATE, text, ({ 0: number, index: start }) => {
+    const digits = digitsOf(number);
+    if (NETWORKS.test(digits) && isChecked(digits)) {
+      report({ kind: "payment_card", start, end: start + number.length });
+    }
+  });
+  eachMatch(NAMED, text, ({ groups }) => {
+    const number = groups?.number ?? "";
+    const end = NAMED.lastIndex;
+    if (isChecked(digitsOf(number))) report({ kind: "payment_card", start: end - number.length, end });
+  });
+}
+
+function digitsOf(number: string): string {
+  return number.replaceAll(/[ -]/g, "");
 }
 
 /** ISO/IEC 7812-1, annex B. */

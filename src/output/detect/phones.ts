@@ -1,4 +1,4 @@
-import type { Finder, Report } from "../hit.js";
+import { eachMatch, type Finder, type Report } from "../hit.js";
 
 /** ITU-T E.164: country codes, by their first digits. */
 const COUNTRY =
@@ -20,7 +20,8 @@ const NAMED =
 export const PHONES: Finder = { kinds: ["phone"], find, breaks: "always", guessable: true };
 
 function find(text: string, report: Report): void {
-  each(INTERNATIONAL, text, (found, start) => {
+  eachMatch(INTERNATIONAL, text, (found) => {
+    const start = found.index;
     const digits = found[0].replaceAll(/[^0-9]/g, "").replace(/^00?/, "");
     // Of the zone of North America and of Russia all numbers are as long; later groups never begin as another number does.
     if (/^[17]/.test(digits) && digits.length !== 11) return;
@@ -29,15 +30,12 @@ function find(text: string, report: Report): void {
       report({ kind: "phone", start, end: start + found[0].length });
     }
   });
-  each(NORTH_AMERICAN, text, (found, start) => report({ kind: "phone", start, end: start + found[0].length }));
-  each(NAMED, text, (found, start) => {
+  eachMatch(NORTH_AMERICAN, text, ({ 0: number, index: start }) => {
+    report({ kind: "phone", start, end: start + number.length });
+  });
+  eachMatch(NAMED, text, (found) => {
     const number = found.groups?.number ?? "";
-    const end = start + found[0].length;
+    const end = found.index + found[0].length;
     if (number.replaceAll(/[^0-9]/g, "").length >= 7) report({ kind: "phone", start: end - number.length, end });
   });
-}
-
-function each(pattern: RegExp, text: string, visit: (found: RegExpExecArray, start: number) => void): void {
-  pattern.lastIndex = 0;
-  for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) visit(found, found.index);
 }
