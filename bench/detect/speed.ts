@@ -1,3 +1,4 @@
+import { findEach } from "../../src/output/clues.js";
 import { findersOf } from "../../src/output/detectors.js";
 import { inspectOutput } from "../../src/output/inspect.js";
 import { RULES } from "../../test/output/found.js";
@@ -24,17 +25,13 @@ const secrets = findersOf("secrets", new Map());
 /** Ours looks at the text as it came and no further: what expressions over the text do. */
 const rawView: Lane = {
   name: "dispatch-gate, raw view",
-  look: (slice) => {
-    for (const { find } of finders) find(slice, () => undefined);
-  },
+  look: (slice) => findEach(finders, slice, () => () => undefined),
 };
 
 /** The same for secrets alone, which is what linters for secrets look for. */
 const secretsView: Lane = {
   name: "dispatch-gate, raw view, secrets alone",
-  look: (slice) => {
-    for (const { find } of secrets) find(slice, () => undefined);
-  },
+  look: (slice) => findEach(secrets, slice, () => () => undefined),
 };
 
 /** Ours as it runs: the copy, every view, redaction and the recorded form. */

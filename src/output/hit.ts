@@ -13,16 +13,19 @@ export type Report = (hit: Hit) => void;
 export interface Finder {
   /** Every kind that it reports: 1 to 64 of a-z, 0-9 and _. */
   readonly kinds: readonly string[];
+  /** How it is known that something may begin: three characters each. Absent where the finder looks by itself. */
+  readonly clues?: readonly string[];
   /**
    * MUST report every hit in time linear in the text, whatever the text: outputs are chosen by whoever wrote what the job
-   * reads. A NUL never stands inside a hit: it parts values that are not one text.
+   * reads. A NUL never stands inside a hit: it parts values that are not one text. Told, in ascending order, where its clues
+   * may stand; at some of the places something else does.
    */
-  readonly find: (text: string, report: Report) => void;
+  readonly find: (text: string, report: Report, places: readonly number[]) => void;
   /**
    * The same in text whose white space was taken out, or in several values run together: reports what is known by its own
    * beginning and length, at its shortest. Absent where words that ran together could look like a hit.
    */
-  readonly findJoined?: (text: string, report: Report) => void;
+  readonly findJoined?: (text: string, report: Report, places: readonly number[]) => void;
   /**
    * Whether a hit may be broken by a line end, or stand in several values of a list: never, always, or only where what follows
    * the break looks made and not written.
@@ -38,6 +41,24 @@ export interface Finder {
 export function eachMatch(pattern: RegExp, text: string, visit: (found: RegExpExecArray) => void): void {
   pattern.lastIndex = 0;
   for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) visit(found);
+}
+
+/** The matches of a sticky expression at some places; where one is, the expression's `lastIndex` is its end, and may be moved on. */
+export function* matchesAt(pattern: RegExp, text: string, places: Iterable<number>): Iterable<RegExpExecArray> {
+  let done = 0;
+  for (const at of places) {
+    if (at < done) continue;
+    pattern.lastIndex = at;
+    const found = pattern.exec(text);
+    if (found === null) continue;
+    yield found;
+    done = pattern.lastIndex;
+  }
+}
+
+/** Every place of a literal in a text, one that begins inside another too. */
+export function* placesOf(literal: string, text: string): Iterable<number> {
+  for (let at = text.indexOf(literal); at !== -1; at = text.indexOf(literal, at + 1)) yield at;
 }
 
 /** A set of characters as a table by code; a code past its end is not in it. */

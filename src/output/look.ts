@@ -1,3 +1,4 @@
+import { findEach, findEachJoined } from "./clues.js";
 import type { Finder, Hit } from "./hit.js";
 import { isMarked, type Markers, markersIn } from "./mark.js";
 import { isProse } from "./prose.js";
@@ -90,33 +91,35 @@ interface Looking extends Search {
 }
 
 function lookIn(looking: Looking, view: View): void {
-  for (const finder of looking.finders) {
+  findEach(looking.finders, view.text, (finder) => {
     looking.onStep();
-    finder.find(view.text, (hit) => add(looking, { finder, view, hit }, placeOf(view, hit)));
-  }
+    return (hit) => add(looking, { finder, view, hit }, placeOf(view, hit));
+  });
 }
 
 /** Only hits that a break runs through, seen from the text that has the breaks; the others were found there. */
 function lookAcross(looking: Looking, view: View, broken: View): void {
-  for (const finder of looking.finders) {
-    if (finder.breaks === "never") continue;
+  findEach(looking.finders, view.text, (finder) => {
+    if (finder.breaks === "never") return null;
     looking.onStep();
-    finder.find(view.text, (hit) => {
-      looking.onStep();
-      const place = placeOf(view, hit, broken);
-      // Where one fills its value, what it is known by stands beyond the break.
-      const isAtEnd = broken.text[place.start - 1] === "\0" || broken.text[place.end] === "\0";
-      if (!isAtEnd && !isBroken(hit, place)) return;
-      const whole = placeOf(broken, place);
-      const [known, another] = looking.sightings.filter((seen) => seen.kind === hit.kind && overlap(seen, whole));
-      // Several that stand one after the other are themselves, each found by itself.
-      if (another !== undefined) return;
-      // A part of it was found by itself, or its kind is nothing but a run: then the rest may be what stands beside it.
-      const doubted = known !== undefined || finder.breaks === "made";
-      if (doubted && !isMade(view.text, hit, restOf(broken.text, place, known?.found))) return;
-      add(looking, { finder, view, hit }, whole);
-    });
-  }
+    return (hit) => addBroken(looking, { finder, view, hit }, broken);
+  });
+}
+
+function addBroken(looking: Looking, { finder, view, hit }: Found, broken: View): void {
+  looking.onStep();
+  const place = placeOf(view, hit, broken);
+  // Where one fills its value, what it is known by stands beyond the break.
+  const isAtEnd = broken.text[place.start - 1] === "\0" || broken.text[place.end] === "\0";
+  if (!isAtEnd && !isBroken(hit, place)) return;
+  const whole = placeOf(broken, place);
+  const [known, another] = looking.sightings.filter((seen) => seen.kind === hit.kind && overlap(seen, whole));
+  // Several that stand one after the other are themselves, each found by itself.
+  if (another !== undefined) return;
+  // A part of it was found by itself, or its kind is nothing but a run: then the rest may be what stands beside it.
+  const doubted = known !== undefined || finder.breaks === "made";
+  if (doubted && !isMade(view.text, hit, restOf(broken.text, place, known?.found))) return;
+  add(looking, { finder, view, hit }, whole);
 }
 
 const BREAK = /[\s\0]+/;
@@ -141,12 +144,12 @@ function isMade(text: string, { end }: Span, rest: string): boolean {
 const LEAST_STRETCH = 12;
 
 function lookDecoded(looking: Looking, view: View): void {
-  for (const finder of looking.finders) {
+  findEach(looking.finders, view.text, (finder) => {
     looking.onStep();
-    finder.find(view.text, (hit) => {
+    return (hit) => {
       if (!finder.guessable || isInText(view.text, hit)) add(looking, { finder, view, hit }, placeOf(view, hit));
-    });
-  }
+    };
+  });
 }
 
 /** True in a long enough stretch of plain text, or in one that is all that was decoded. */
@@ -166,17 +169,16 @@ function isReadable(text: string, at: number): boolean {
 
 /** White space parts words: what is left without it is a secret only where its pieces are no words. */
 function lookJoined(looking: Looking, view: View, base: View): void {
-  for (const finder of looking.finders) {
-    if (finder.findJoined === undefined) continue;
+  findEachJoined(looking.finders, view.text, (finder) => {
     looking.onStep();
-    finder.findJoined(view.text, (hit) => {
+    return (hit) => {
       const { start, end } = placeOf(view, hit, base);
       if (!isBroken(hit, { start, end }) || isProse(base.text.slice(start, end))) return;
       // It was found at its shortest: what follows without a break is its rest.
       const whole = { start, end: pieceEnd(base.text, end) };
       add(looking, { finder, view, hit }, placeOf(base, whole));
-    });
-  }
+    };
+  });
 }
 
 const PIECE = /[A-Za-z0-9_=+/-]*/y;

@@ -1,9 +1,10 @@
-import { charset, type Finder, type Report, runEnd } from "../hit.js";
+import { beginningsInAnyCase } from "../clues.js";
+import { charset, type Finder, matchesAt, type Report, runEnd } from "../hit.js";
 import { isPlaceholder } from "./placeholder.js";
 
 /** What the name of a secret ends in; `_`, `-`, a space or nothing stands between its words. */
 const NAMED =
-  /(?<password>pass(?:word|wd|phrase|code)|\bpwd|_pwd|\bpass\b)|(?<aws>secret[ _-]?(?:access[ _-]?)?key)|(?<azure>(?:account|sharedaccess)[ _-]?key)|(?<secret>secret|api[ _-]?key|apikey|auth[ _-]?key|access[ _-]?key|private[ _-]?key|encryption[ _-]?key|signing[ _-]?key|subscription[ _-]?key|token|credentials?)/gi;
+  /(?<password>pass(?:word|wd|phrase|code)|(?<![a-z0-9])pwd|\bpass\b)|(?<aws>secret[ _-]?(?:access[ _-]?)?key)|(?<azure>(?:account|sharedaccess)[ _-]?key)|(?<secret>secret|api[ _-]?key|apikey|auth[ _-]?key|access[ _-]?key|private[ _-]?key|encryption[ _-]?key|signing[ _-]?key|subscription[ _-]?key|token|credentials?)/iy;
 
 /** After the name: what may still belong to it, a mark of assignment, and a quote that opens, as it is or escaped. */
 const ASSIGNED =
@@ -28,19 +29,22 @@ const MAX_VALUE = 1_024;
  */
 export const ASSIGNMENTS: Finder = {
   kinds: ["password", "secret_value", "aws_secret_access_key", "azure_account_key", "bearer_token"],
-  find: (text, report) => {
-    findNamed(text, report);
-    findAuthorization(text, report);
+  clues: beginningsInAnyCase([
+    ...["pas", "pwd", "sec", "acc", "sha", "api", "aut", "pri", "enc", "sig", "sub", "tok", "cre"],
+    ...["bea", "x-a"],
+  ]),
+  find: (text, report, places) => {
+    findNamed(text, report, places);
+    findAuthorization(text, report, places);
   },
   breaks: "made",
   yields: true,
   guessable: true,
 };
 
-function findNamed(text: string, report: Report): void {
+function findNamed(text: string, report: Report, places: readonly number[]): void {
   let done = 0;
-  NAMED.lastIndex = 0;
-  for (let name = NAMED.exec(text); name !== null; name = NAMED.exec(text)) {
+  for (const name of matchesAt(NAMED, text, places)) {
     ASSIGNED.lastIndex = NAMED.lastIndex;
     const assigned = ASSIGNED.exec(text);
     if (assigned === null) continue;
@@ -167,16 +171,15 @@ function entropyOf(value: string): number {
 
 /** After a header's name any token counts; after the bare word only one that no prose would hold. */
 const AUTHORIZATION =
-  /(?<header>authorization\\{0,3}["'`]?[\s:=>,]{1,8}\\{0,3}["'`]?(?:bearer|basic|token|digest|negotiate)[ \t]{1,8})|\bbearer[ \t]{1,8}|x-api-key\\{0,3}["'`]?[\s:=>,]{1,8}\\{0,3}["'`]?/gi;
+  /(?<header>authorization\\{0,3}["'`]?[\s:=>,]{1,8}\\{0,3}["'`]?(?:bearer|basic|token|digest|negotiate)[ \t]{1,8})|\bbearer[ \t]{1,8}|x-api-key\\{0,3}["'`]?[\s:=>,]{1,8}\\{0,3}["'`]?/iy;
 
 const TOKEN68 = charset("A-Za-z0-9._~+/-");
 
-function findAuthorization(text: string, report: Report): void {
-  AUTHORIZATION.lastIndex = 0;
-  for (let found = AUTHORIZATION.exec(text); found !== null; found = AUTHORIZATION.exec(text)) {
+function findAuthorization(text: string, report: Report, places: readonly number[]): void {
+  for (const found of matchesAt(AUTHORIZATION, text, places)) {
     const start = AUTHORIZATION.lastIndex;
     const end = paddingEnd(text, runEnd(text, start, TOKEN68));
-    AUTHORIZATION.lastIndex = Math.max(start, end);
+    AUTHORIZATION.lastIndex = end;
     const value = text.slice(start, end);
     const isHeader = found.groups?.header !== undefined;
     if (end === start || isPlaceholder(value) || /^(?:token|jwt)$/i.test(value)) continue;

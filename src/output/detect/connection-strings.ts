@@ -11,11 +11,17 @@ const MAX_USERINFO = 512;
 const STOP = /[\s/?#"'<>\\`\0]/;
 
 /** URLs that carry a password (`postgres://user:password@host`): the password alone is found. */
-export const CONNECTION_STRINGS: Finder = { kinds: ["connection_string"], find, breaks: "always", guessable: true };
+export const CONNECTION_STRINGS: Finder = {
+  kinds: ["connection_string"],
+  clues: ["://"],
+  find,
+  breaks: "always",
+  guessable: true,
+};
 
-function find(text: string, report: Report): void {
-  for (let at = text.indexOf("://"); at !== -1; at = text.indexOf("://", at + 3)) {
-    if (runStart(text, at, SCHEME, MAX_SCHEME) === at) continue;
+function find(text: string, report: Report, places: readonly number[]): void {
+  for (const at of places) {
+    if (!text.startsWith("://", at) || runStart(text, at, SCHEME, MAX_SCHEME) === at) continue;
     const from = at + 3;
     const authority = text.slice(from, from + MAX_USERINFO);
     const stop = authority.search(STOP);

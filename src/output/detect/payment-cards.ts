@@ -1,4 +1,5 @@
-import { eachMatch, type Finder, type Report } from "../hit.js";
+import { charset, eachMatch, type Finder, type Report } from "../hit.js";
+import { aroundNumbers } from "./numbers.js";
 
 /** 14 to 19 digits that one space or dash may part, and no digit, letter or decimal point right beside them. */
 const CANDIDATE = /(?<![A-Za-z0-9]|[0-9][.,+-])[2-6][0-9](?:[ -]?[0-9]){12,17}(?![A-Za-z0-9]|[.,-][0-9])/g;
@@ -12,9 +13,21 @@ const NAMED =
   /(?:card|\bpan|\bcc)[ _-]?(?:number|num|no|nr)?\\{0,3}["'`]?[\s:=]{1,4}\\{0,3}["'`]?(?<number>4[0-9](?:[ -]?[0-9]){11})(?![A-Za-z0-9]|[.,-][0-9])/gi;
 
 /** Numbers of payment cards, by network and check digit (Luhn). */
-export const PAYMENT_CARDS: Finder = { kinds: ["payment_card"], find, breaks: "always", guessable: true };
+export const PAYMENT_CARDS: Finder = {
+  kinds: ["payment_card"],
+  find: (text, report) => {
+    aroundNumbers(text, LEAST, (part, from) => {
+      findIn(part, ({ kind, start, end }) => report({ kind, start: from + start, end: from + end }));
+    });
+  },
+  breaks: "always",
+  guessable: true,
+};
 
-function find(text: string, report: Report): void {
+/** The shortest have 13 digits; a name before one, with all that may stand between, is no longer than this. */
+const LEAST = { of: charset("0-9 -"), digits: 13, before: 32 };
+
+function findIn(text: string, report: Report): void {
   eachMatch(CANDIDATE, text, ({ 0: number, index: start }) => {
     const digits = digitsOf(number);
     if (NETWORKS.test(digits) && isChecked(digits)) {

@@ -12,8 +12,13 @@ const FOREIGN = /[^A-Za-z0-9+/=\s:,.;"'\\[\]()@<>_-]/;
  */
 export const PRIVATE_KEYS: Finder = {
   kinds: ["private_key"],
-  find: (text, report) => find(text, report, KEY),
-  findJoined: (text, report) => find(text, report, KEY_JOINED),
+  clues: ["PRI"],
+  find: (text, report, places) => {
+    if (isNamed(text, places)) find(text, report, KEY);
+  },
+  findJoined: (text, report, places) => {
+    if (isNamed(text, places)) find(text, report, KEY_JOINED);
+  },
   breaks: "never",
   guessable: false,
 };
@@ -26,8 +31,11 @@ const KEY =
 const KEY_JOINED =
   /^(?:\\[nrt]|[\s\0"'`,+>|#*:;.\\-]){0,64}(?:$|\0|[A-Z][A-Za-z-]{2,20}:|[A-Za-z0-9+/=]{32}|[A-Za-z0-9+/=]*$)/;
 
+function isNamed(text: string, places: readonly number[]): boolean {
+  return places.some((at) => text.startsWith("PRIVATE", at));
+}
+
 function find(text: string, report: Report, key: RegExp): void {
-  if (!text.includes("PRIVATE")) return;
   const nextEnd = endsIn(text);
   for (let from = 0; from < text.length; ) {
     BEGIN.lastIndex = from;

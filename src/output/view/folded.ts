@@ -1,5 +1,6 @@
-import { type View, viewOf } from "../view.js";
+import type { View } from "../view.js";
 import { focusedView } from "./focused.js";
+import { type Replacing, replacing } from "./replaced.js";
 
 /** Anything but what is the same in both readings; NUL parts values and stays. */
 const FOREIGN = /[^\0\t\n\r\x20-\x7e]/;
@@ -15,80 +16,39 @@ export interface Changed {
  * lone surrogates: full-width letters are plain ones, and what was put between letters is gone. Null where nothing changes.
  */
 export function foldedView(before: View): Changed | null {
-  const { text } = before;
-  if (!FOREIGN.test(text)) return null;
-  const places: number[] = [];
-  const units = new Uint16Array(text.length * MOST_LETTERS);
-  const length = fold(
-    text,
-    (unit, at) => {
-      units[at] = unit;
-    },
-    (at) => {
-      // Near enough to the last, it has the same parts around it.
-      if (at - (places[places.length - 1] ?? -NEAR) >= NEAR) places.push(at);
-    },
-  );
-  if (places.length === 0) return null;
-  const folded = Buffer.from(units.buffer, 0, length * 2).toString("utf16le");
-  const whole = viewOf(before, folded, () => {
-    const starts = new Uint32Array(length);
-    fold(
-      text,
-      (_, at, from) => {
-        starts[at] = from;
-      },
-      () => undefined,
-    );
-    return starts;
-  });
+  if (!FOREIGN.test(before.text)) return null;
+  const { replace, done } = replacing(before);
+  fold(before.text, replace);
+  const replaced = done();
+  if (replaced === null) return null;
+  const { view: whole, places } = replaced;
   return { whole, changed: focusedView(whole, places, RADIUS) };
 }
 
 /** How far around a change something may reach that it is part of. */
 const RADIUS = 2_048;
 
-/** Code units that a character becomes at most. */
-const MOST_LETTERS = 4;
-
-/** Places of changes that are told of: within so many code units, one. */
-const NEAR = 256;
-
-/** Told each code unit of the folded text, where it stands and where what it was made of begins. */
-type OnUnit = (unit: number, at: number, from: number) => void;
-
 /** A control sequence of terminals (ECMA-48), after its escape. */
 const CSI = /\[[0-?]{0,32}[ -/]{0,4}[@-~]/y;
 
-/** Folds, and answers the length of the folded text. `onChange` is told where something became something else. */
-function fold(text: string, onUnit: OnUnit, onChange: (at: number) => void): number {
-  let length = 0;
+/** Tells of each character, or sequence, that becomes something else. */
+function fold(text: string, replace: Replacing["replace"]): void {
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
-    if (code < 0x7f && (code >= 0x20 || isKept(code))) {
-      onUnit(code, length, at);
-      length += 1;
-      continue;
-    }
-    if (code === 0x1b) {
-      // What only colours a terminal parts nothing.
-      CSI.lastIndex = at + 1;
-      if (CSI.test(text)) {
-        onChange(length);
-        at = CSI.lastIndex - 1;
-        continue;
-      }
-    }
-    const character = characterAt(text, at, code);
-    const becomes = foldCharacter(character);
-    if (becomes !== character) onChange(length);
-    for (let index = 0; index < becomes.length; index += 1) {
-      onUnit(becomes.charCodeAt(index), length, at);
-      length += 1;
-    }
+    if (code < 0x7f && (code >= 0x20 || isKept(code))) continue;
+    const end = code === 0x1b ? sequenceEnd(text, at) : -1;
+    const character = end === -1 ? characterAt(text, at, code) : text.slice(at, end);
+    // What only colours a terminal parts nothing.
+    const becomes = end === -1 ? foldCharacter(character) : "";
+    if (becomes !== character) replace(at, at + character.length, becomes);
     at += character.length - 1;
   }
-  return length;
+}
+
+/** Where the control sequence that begins at an escape ends; -1 where none does. */
+function sequenceEnd(text: string, at: number): number {
+  CSI.lastIndex = at + 1;
+  return CSI.test(text) ? CSI.lastIndex : -1;
 }
 
 /** NUL, tab and the line ends. */

@@ -1,5 +1,6 @@
-import { lastNotPast, type View } from "../view.js";
+import type { View } from "../view.js";
 import { focusedView } from "./focused.js";
+import { replacing } from "./replaced.js";
 
 /** Percent-encoding (RFC 3986), and the escapes of JSON, of most languages and of HTML for one character by its number. */
 const ESCAPE =
@@ -15,35 +16,12 @@ const RADIUS = 2_048;
 export function unescapedView(before: View): View | null {
   const { text } = before;
   if (!/[%\\&]/.test(text)) return null;
-  const parts: string[] = [];
-  /** Where each character that was escaped stands in the view, and where its escape begins and ends. */
-  const at: number[] = [];
-  const from: number[] = [];
-  const to: number[] = [];
-  let length = 0;
-  let copied = 0;
+  const { replace, done } = replacing(before);
   for (const { 0: written, index, groups = {} } of text.matchAll(ESCAPE)) {
-    parts.push(text.slice(copied, index), characterOf(groups));
-    length += index - copied;
-    copied = index + written.length;
-    at.push(length);
-    from.push(index);
-    to.push(copied);
-    length += 1;
+    replace(index, index + written.length, characterOf(groups));
   }
-  if (at.length === 0) return null;
-  parts.push(text.slice(copied));
-  const startOf = (place: number): number => {
-    const last = lastNotPast(at, place);
-    if (last === -1) return place;
-    return at[last] === place ? (from[last] ?? 0) : (to[last] ?? 0) + place - (at[last] ?? 0) - 1;
-  };
-  const endOf = (place: number): number => {
-    const last = lastNotPast(at, place - 1);
-    return last === -1 ? place : (to[last] ?? 0) + place - 1 - (at[last] ?? 0);
-  };
-  const within: View["within"] = ({ start, end }) => ({ start: startOf(start), end: endOf(end) });
-  return focusedView({ text: parts.join(""), before, within }, at, RADIUS);
+  const replaced = done();
+  return replaced === null ? null : focusedView(replaced.view, replaced.places, RADIUS);
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { quot: '"', apos: "'", amp: "&", lt: "<", gt: ">", nbsp: " " };
