@@ -22,7 +22,6 @@ import {
 } from "./report.js";
 import { secretlint } from "./secretlint.js";
 import { measureSpeed } from "./speed.js";
-import { textbook } from "./textbook.js";
 
 const markdown = process.argv.includes("--markdown");
 const rounds = process.argv.includes("--short") ? 1 : 7;
@@ -51,7 +50,7 @@ for (const corpus of corpora) {
   for (const peer of peers) alarms.push(await alarmsOfPeer(peer, corpus));
 }
 
-const speeds = await measureSpeed(corpora, [textbook, ...peers], rounds);
+const speeds = await measureSpeed(corpora, { rounds, seed });
 
 const slow = ADVERSARIAL.map(([name, text]) => {
   const inspections = inspectionsOf(text(ADVERSARIAL_SIZE));

@@ -1,10 +1,9 @@
-import { findEach } from "../../src/output/clues.js";
-import { findersOf } from "../../src/output/detectors.js";
-import { inspectOutput } from "../../src/output/inspect.js";
-import { RULES } from "../../test/output/found.js";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { median } from "../sample.js";
-import { type Corpus, MEGABYTE, slices } from "./corpus.js";
-import type { Tool } from "./tool.js";
+import { type Corpus, MEGABYTE } from "./corpus.js";
+import { LANES } from "./lanes.js";
 
 /** Megabytes of one corpus in a second of processor time. */
 export interface Speed {
@@ -13,59 +12,52 @@ export interface Speed {
   readonly mbPerSec: number;
 }
 
-interface Lane {
-  readonly name: string;
-  readonly look: (slice: string) => unknown;
-}
-
-const finders = (["secrets", "pii"] as const).flatMap((name) => findersOf(name, new Map()));
-
-const secrets = findersOf("secrets", new Map());
-
-/** Ours looks at the text as it came and no further: what expressions over the text do. */
-const rawView: Lane = {
-  name: "dispatch-gate, raw view",
-  look: (slice) => findEach(finders, slice, () => () => undefined),
-};
-
-/** The same for secrets alone, which is what linters for secrets look for. */
-const secretsView: Lane = {
-  name: "dispatch-gate, raw view, secrets alone",
-  look: (slice) => findEach(secrets, slice, () => () => undefined),
-};
-
-/** Ours as it runs: the copy, every view, redaction and the recorded form. */
-const allViews: Lane = { name: "dispatch-gate, all views", look: (slice) => inspectOutput(slice, RULES) };
-
-/** What one output holds. Every tool gets the same. */
-const SLICE = 64_000;
-
-/** Every tool in turn, round by round: what disturbs the machine for a while disturbs all alike. */
+/**
+ * Every tool in turn, round by round: what disturbs the machine for a while disturbs all alike. Each has a process of its own,
+ * since what one leaves in a heap slows the others down there, by up to three times.
+ */
 export async function measureSpeed(
   corpora: readonly Corpus[],
-  tools: readonly Tool[],
-  rounds: number,
+  { rounds, seed }: { readonly rounds: number; readonly seed: number },
 ): Promise<readonly Speed[]> {
-  const lanes = [rawView, secretsView, allViews, ...tools.map(({ name, find }) => ({ name, look: find }))];
+  const lanes = LANES.map((_, index) => open(index, seed));
   const speeds: Speed[] = [];
-  for (const { name: corpus, text } of corpora) {
-    const parts = slices(text, SLICE);
-    const samples = lanes.map((): number[] => []);
-    for (const lane of lanes) await cpuOf(lane, parts.slice(0, 4));
-    for (let round = 0; round < rounds; round += 1) {
-      for (const [index, lane] of lanes.entries()) samples[index]?.push(await cpuOf(lane, parts));
+  try {
+    for (const { name: corpus, text } of corpora) {
+      const samples = lanes.map((): number[] => []);
+      for (let round = 0; round < rounds; round += 1) {
+        for (const [index, lane] of lanes.entries()) samples[index]?.push(await ask(lane, corpus));
+      }
+      LANES.forEach(({ name: tool }, index) => {
+        speeds.push({ tool, corpus, mbPerSec: text.length / MEGABYTE / (median(samples[index] ?? []) / 1_000) });
+      });
     }
-    lanes.forEach(({ name: tool }, index) => {
-      speeds.push({ tool, corpus, mbPerSec: text.length / MEGABYTE / (median(samples[index] ?? []) / 1_000) });
-    });
+  } finally {
+    for (const { child } of lanes) child.kill("SIGKILL");
   }
   return speeds;
 }
 
-/** Milliseconds of processor time, helper threads of the runtime included. */
-async function cpuOf({ look }: Lane, parts: readonly string[]): Promise<number> {
-  const before = process.cpuUsage();
-  for (const part of parts) await look(part);
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1_000;
+interface Lane {
+  readonly child: ChildProcess;
+  /** Rejects when its process ends. */
+  readonly ended: Promise<never>;
+}
+
+function open(index: number, seed: number): Lane {
+  const child = fork(fileURLToPath(new URL("./lane.ts", import.meta.url)), [String(index), String(seed)], {
+    execArgv: ["--import", "tsx"],
+  });
+  const ended = once(child, "exit").then(([code]): never => {
+    throw new Error(`${LANES[index]?.name} ended with ${code}`);
+  });
+  // At the end all of them do.
+  ended.catch(() => undefined);
+  return { child, ended };
+}
+
+async function ask({ child, ended }: Lane, corpus: string): Promise<number> {
+  child.send(corpus);
+  const [ms] = await Promise.race([once(child, "message"), ended]);
+  return Number(ms);
 }
