@@ -56,6 +56,7 @@ export type StoreErrorCode =
   | "store_full"
   | "store_io"
   | "store_corrupt"
+  | "store_head_changed"
   | "store_closed"
   | "store_failed";
 

@@ -53,7 +53,7 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
 // What levels 0 and 1 may take from Node: functions of their arguments alone.
 const PURE_BUILTINS: ReadonlyMap<string, readonly string[]> = new Map([
   ["node:util", ["types", "isDeepStrictEqual"]],
-  ["node:crypto", ["hash", "createHash", "timingSafeEqual"]],
+  ["node:crypto", ["hash", "createHash", "timingSafeEqual", "createPublicKey", "verify"]],
   ["node:buffer", ["Buffer", "isUtf8"]],
 ]);
 

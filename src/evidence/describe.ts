@@ -23,6 +23,8 @@ function sentence(type: EventType, body: JsonObject): string {
       return `attempt ${text(body.attempt)} ended late (${text(body.ended)}); nothing was released${found(body.findings)}`;
     case "job.joined":
       return `${named(body.submitted_by)} submitted the job as well`;
+    case "job.erased":
+      return `${count(body.values)} of the job erased by ${named(body.by)}`;
     case "approval.requested":
       return `${decided(body)}; approval asked for ${text(body.topic)}${typeof body.supersedes === "string" ? " in place of an earlier request" : ""}`;
     case "approval.joined":
@@ -58,6 +60,10 @@ function sentence(type: EventType, body: JsonObject): string {
     case "gate.closed":
       return "a gate was closed";
   }
+}
+
+function count(values: Json | undefined): string {
+  return values === 1 ? "1 private value" : `${text(values)} private values`;
 }
 
 function decided(body: JsonObject): string {

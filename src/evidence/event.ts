@@ -19,6 +19,7 @@ export type EventType =
   | "job.settled"
   | "job.late"
   | "job.joined"
+  | "job.erased"
   | "approval.requested"
   | "approval.joined"
   | "approval.voted"

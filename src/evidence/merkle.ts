@@ -65,6 +65,24 @@ export function rootOf({ hashes }: Frontier): Hash {
   return hashes.slice(0, -1).reduceRight((right, left) => nodeHash(left, right), last);
 }
 
+/** The root of a complete tree: `2 ** n` leaves, or roots of subtrees of one size. */
+export function wholeRoot(hashes: readonly Hash[]): Hash {
+  let level = hashes;
+  while (level.length > 1) {
+    const above: Hash[] = [];
+    for (let at = 0; at < level.length; at += 2) above.push(nodeHash(level[at] as Hash, level[at + 1] as Hash));
+    level = above;
+  }
+  return level[0] ?? EMPTY;
+}
+
+/** Hashes that stand one after the other. */
+export function hashesIn(bytes: Uint8Array): readonly Hash[] {
+  return Array.from({ length: bytes.length / HASH_BYTES }, (_, index) =>
+    bytes.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES),
+  );
+}
+
 /** A frontier as bytes: its hashes one after the other. */
 export function frontierBytes({ hashes }: Frontier): Uint8Array {
   return Buffer.concat(hashes);
@@ -73,10 +91,7 @@ export function frontierBytes({ hashes }: Frontier): Uint8Array {
 /** Reads what {@link frontierBytes} wrote, or null where it cannot be of a tree of that size. */
 export function readFrontier(size: number, bytes: Uint8Array): Frontier | null {
   if (!Number.isSafeInteger(size) || size < 0 || bytes.length !== HASH_BYTES * bitsIn(size)) return null;
-  const hashes = Array.from({ length: bytes.length / HASH_BYTES }, (_, index) =>
-    bytes.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES),
-  );
-  return { size, hashes };
+  return { size, hashes: hashesIn(bytes) };
 }
 
 /** The sizes of the complete subtrees of a tree, largest first. */

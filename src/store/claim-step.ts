@@ -90,6 +90,7 @@ export function begin(request: ClaimRequest, view: ClaimView): Claim {
     requesters: before?.requesters ?? null,
     createdAt: before?.createdAt ?? request.now,
     updatedAt: request.now,
+    erasedAt: null,
   };
   const facts =
     before === null
@@ -173,6 +174,8 @@ export function refuse(
   const row = waits ? { ...claim.row, status, reason } : put(claim, { status, reason });
   // Which request stands behind the refusal; it is not this job's own, so its story is not told in this trace.
   const behind = approval !== null && BY_REQUEST.has(reason.code) ? { behind: approval.id } : {};
-  append(claim, sealEvent("job.refused", claim.now, { ...claim.facts, ...behind, reason: reasonFacts(reason) }));
+  const stands = waits ? (claim.before?.status ?? null) : status;
+  const facts = { ...claim.facts, ...behind, reason: reasonFacts(reason), status: stands };
+  append(claim, sealEvent("job.refused", claim.now, facts));
   return { answer: { status: "refused", job: row, approval }, writes: claim.writes };
 }

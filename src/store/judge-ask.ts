@@ -1,5 +1,5 @@
-import { digest } from "../digest.js";
-import { sealEvent } from "../evidence/event.js";
+import { commit } from "../digest.js";
+import { reasonFacts, sealEvent } from "../evidence/event.js";
 import type { Constraints, Reason } from "../outcome.js";
 import {
   allowsSelf,
@@ -57,7 +57,9 @@ export function standingRequest(claim: Claim): Standing {
   if (verdict.kind === "approve") return { kind: "stands", approval };
   const denied = verdict.kind === "refuse" && verdict.status === "DENIED";
   if (denied) writes.push(endWaiting(approval, verdict.reason, now, { tenantId, id }));
-  return { kind: "stands", approval: resolve(approval, { state: "superseded" }, now, writes) };
+  // Who waited for it goes on waiting, unless the policy now says no to all of them.
+  const said = denied ? { reason: reasonFacts(verdict.reason) } : {};
+  return { kind: "stands", approval: resolve(approval, { state: "superseded", said }, now, writes) };
 }
 
 const CONFLICT: Reason = Object.freeze({
@@ -177,7 +179,7 @@ function ask(claim: Claim, verdict: Approve, before: ApprovalRow | null): Judgem
   const shown: ShownFacts = {
     derivedTags: union(request.derivedTags ?? [], before?.derivedTags ?? []),
     constraints: JSON.parse(request.constraints) as Constraints,
-    annotations: before === null ? digest("value", job.annotations) : annotationsOf(before),
+    annotations: before === null ? commit(job.salt, job.annotations) : annotationsOf(before),
     before: before === null ? null : viewOf(before),
   };
   const approval: ApprovalRow = {
@@ -216,15 +218,18 @@ function ask(claim: Claim, verdict: Approve, before: ApprovalRow | null): Judgem
   else keepAnnotations(claim);
   claim.writes.push({ to: "approvals", row: approval });
   const own = { job_id: approval.jobId, trace_id: approval.traceId, job: approval.commitment };
+  // A job that only came with the request says so in an event of its own.
+  const comes = approval.jobId !== row.id;
   const facts = {
     ...claim.facts,
     ...own,
+    ...(comes ? {} : { status: "PENDING_APPROVAL" }),
     approval_id: approval.id,
     expires_at: approval.expiresAt,
     ...(before === null ? {} : { supersedes: before.id, queued_since: approval.queuedSince }),
   };
   append(claim, sealEvent("approval.requested", now, facts));
-  return wait(claim, verdict, approval, approval.jobId !== row.id);
+  return wait(claim, verdict, approval, comes);
 }
 
 /** A request in another's place shows the job that opened the first one, with what that one had beside it. */

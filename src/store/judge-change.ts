@@ -11,24 +11,29 @@ import {
   standsUntil,
   waitsFor,
 } from "./approval-state.js";
+import { type EraseView, judgeErase } from "./judge-erase.js";
 import { judgeRelease, type ReleaseView } from "./judge-release.js";
 import { approverFacts, mayDecide, noteRow } from "./judge-vote.js";
 import type { Change, ChangeAnswer } from "./port.js";
-import type { ActivePolicy, ApprovalRow, JobRow, Judgement, KeptValue, PolicyHead, Write } from "./rows.js";
+import type { ActivePolicy, ApprovalRow, JobRow, Judgement, KeptValue, PolicyHead, VaultKind, Write } from "./rows.js";
 
 /** What a store loads, inside the transaction, for a change. A kind of change looks at no more than it names. */
-export interface ChangeView extends ReleaseView {
+export interface ChangeView extends ReleaseView, EraseView {
   readonly active: PolicyHead | null;
   /** `activate`: the text of the policy in force. */
   readonly document: string | null;
-  /** `cancel`, `lift`, `expire`, `release`: the highest time that any event carries. */
+  /** `cancel`, `lift`, `expire`, `release`, `erase`: the highest time that any event carries. */
   readonly loggedAt: number;
   /** `cancel`, `lift`: the request. `release`: that of the job. */
   readonly approval: ApprovalRow | null;
-  /** `cancel`, `retry`, `release`: the job. */
+  /** `cancel`, `retry`, `release`, `erase`: the job. */
   readonly job: JobRow | null;
   /** `release`: what is kept of the output. */
   readonly kept: KeptValue | null;
+  /** `erase`: the requests that the job opened. */
+  readonly requests: readonly ApprovalRow[];
+  /** `erase`: what private values there are. */
+  readonly kinds: readonly VaultKind[];
   /** `cancel`: up to two jobs that wait for the request. */
   readonly waiting: readonly JobRow[];
   /** `expire`: open requests that have lapsed. */
@@ -39,6 +44,10 @@ export interface ChangeView extends ReleaseView {
   readonly latestPlace: number | null;
   /** `spend`: whether the permit was spent before. */
   readonly isSpent: boolean;
+  /** `checkpoint`: the root of the tree at that size, in standard base64; null where it is not that large. */
+  readonly rootAtSize: string | null;
+  /** `checkpoint`: whether one of that size is kept already. */
+  readonly isKept: boolean;
 }
 
 type Of<Kind extends Change["kind"]> = Extract<Change, { readonly kind: Kind }>;
@@ -77,6 +86,10 @@ export function judgeChange(change: Change, view: ChangeView): Judgement<ChangeA
       return spend(change, view);
     case "release":
       return judgeRelease(change, view);
+    case "erase":
+      return judgeErase(change, view);
+    case "checkpoint":
+      return keepCheckpoint(change, view);
   }
 }
 
@@ -110,6 +123,13 @@ function spend(change: Of<"spend">, { active, isSpent }: ChangeView): Judgement<
     { to: "permits", id, expiresAt, now },
     { to: "events", event },
   ]);
+}
+
+/** The first that is signed of a size stands: another of the same size says the same. */
+function keepCheckpoint(change: Of<"checkpoint">, view: ChangeView): Judgement<ChangeAnswer> {
+  const { size, root, note, now: at } = change;
+  if (view.rootAtSize !== root) return { answer: { status: "head_changed" }, writes: [] };
+  return done(view.active, view.isKept ? [] : [{ to: "checkpoints", row: { size, at, note } }]);
 }
 
 function activate(change: Of<"activate">, { active, document: before }: ChangeView): Judgement<ChangeAnswer> {

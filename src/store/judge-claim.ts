@@ -190,7 +190,8 @@ function throttle(claim: Claim, noRoom: NoRoom, approval: ApprovalRow | null): J
   const approvalId = held?.id ?? (isLeftWaiting(claim) ? claim.row.approvalId : null);
   const waits = { requesters: askersOf(claim) };
   const row = put(claim, { status: "THROTTLED", reason, result, approvalId, ...waits });
-  const facts = { ...claim.facts, reason: reasonFacts(reason), retry_after_ms: retryAfterMs };
+  const stands = { holds: approvalId, status: "THROTTLED" };
+  const facts = { ...claim.facts, ...stands, reason: reasonFacts(reason), retry_after_ms: retryAfterMs };
   append(claim, sealEvent("job.refused", claim.now, facts));
   return { answer: { status: "throttled", job: row, retryAfterMs, approval: held }, writes: claim.writes };
 }

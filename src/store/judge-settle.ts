@@ -15,7 +15,8 @@ export function judgeSettle(request: SettleRequest, job: JobHold | null): Judgem
     writes.push({ to: "ended", tenantId, id: jobId, status, reason, result, updatedAt });
   }
   if (request.ended && job.pooled) writes.push({ to: "slots_free", tenantId, jobId });
-  for (const row of request.vault) writes.push({ to: "vault", row });
+  // What was erased stays so: a result that comes after that leaves its commitment alone.
+  if (job.erasedAt === null) for (const row of request.vault) writes.push({ to: "vault", row });
   writes.push({ to: "events", event: request.event });
   return { answer: { status: "settled" }, writes };
 }

@@ -1,7 +1,11 @@
 import { StoreError } from "../errors.js";
+import { writeBase64 } from "../evidence/base64.js";
+import { type Hash, leafHash, wholeRoot } from "../evidence/merkle.js";
+import type { SubtreeHash } from "../evidence/proof.js";
 import type { JsonObject } from "../outcome.js";
 import { expiryOf, isOpen, isReleased, isWaiting } from "./approval-state.js";
 import { looksAtQueue, type QueueView } from "./claim-step.js";
+import { isAskedFor } from "./event-filter.js";
 import { type ChangeView, judgeChange } from "./judge-change.js";
 import { judgeClaim } from "./judge-claim.js";
 import { judgeRecover } from "./judge-recover.js";
@@ -24,10 +28,12 @@ import {
   type StoredJob,
   type StoredQuarantine,
 } from "./port.js";
+import { proveConsistency, proveInclusion, rootAt } from "./prove.js";
 import { quarantineOf } from "./quarantine.js";
 import {
   type ActivePolicy,
   type ApprovalRow,
+  type CheckpointRow,
   type JobHold,
   type JobRow,
   type Judgement,
@@ -56,6 +62,10 @@ export function createMemoryStore(): Store {
   const boots = new Map<string, number>();
   const vault = new Map<string, Map<VaultKind, VaultRow>>();
   const events: LoggedEvent[] = [];
+  const leaves: Hash[] = [];
+  /** For each event, the highest time so far. */
+  const times: number[] = [];
+  const checkpoints: CheckpointRow[] = [];
   /** The highest time that any event carries. */
   let highest = 0;
   let closed = false;
@@ -83,8 +93,16 @@ export function createMemoryStore(): Store {
   const holdOf = (tenantId: string, jobId: string): JobHold | null => {
     const job = jobAt(tenantId, jobId);
     const pooled = [...slots.values()].some((slot) => slot.tenantId === tenantId && slot.jobId === jobId);
-    return job === null ? null : { owner: job.owner, status: job.status, pooled };
+    return job === null ? null : { owner: job.owner, status: job.status, erasedAt: job.erasedAt, pooled };
   };
+
+  const requestsOf = (tenantId: string, jobId: string): readonly ApprovalRow[] =>
+    [...approvals.values()].filter((row) => row.tenantId === tenantId && row.jobId === jobId);
+
+  const subtree: SubtreeHash = (level, index) => wholeRoot(leaves.slice(index * 2 ** level, (index + 1) * 2 ** level));
+  const rootText = (size: number): string => writeBase64(rootAt(size, subtree));
+  const checkpointFrom = (size: number): CheckpointRow | null =>
+    checkpoints.filter((row) => row.size >= size).sort(bySize)[0] ?? null;
 
   const nthLatest = (bucket: string, n: number): number | null =>
     [...(places.get(bucket) ?? [])].sort((a, b) => b - a)[n - 1] ?? null;
@@ -93,7 +111,9 @@ export function createMemoryStore(): Store {
     switch (write.to) {
       case "events":
         events.push(loggedEvent(write.event, events.length + 1));
+        leaves.push(leafHash(write.event.text));
         highest = Math.max(highest, write.event.at);
+        times.push(highest);
         return;
       case "jobs":
         jobs.set(keyOf(write.row.tenantId, write.row.id), write.row);
@@ -111,6 +131,20 @@ export function createMemoryStore(): Store {
       case "votes":
         votes.push(write.row);
         return;
+      case "checkpoints":
+        checkpoints.push(write.row);
+        return;
+      case "erased": {
+        const { tenantId, jobId, at } = write;
+        vault.delete(keyOf(tenantId, jobId));
+        const row = jobAt(tenantId, jobId);
+        if (row !== null) jobs.set(keyOf(tenantId, jobId), { ...row, hash: "", erasedAt: at });
+        for (const request of requestsOf(tenantId, jobId)) {
+          const shown = JSON.stringify({ ...(JSON.parse(request.shown) as object), annotations: "" });
+          approvals.set(request.id, { ...request, jobHash: "", key: `erased ${request.id}`, shown });
+        }
+        return;
+      }
       case "vault": {
         const key = keyOf(write.row.tenantId, write.row.jobId);
         const values = vault.get(key) ?? new Map<VaultKind, VaultRow>();
@@ -234,8 +268,8 @@ export function createMemoryStore(): Store {
   const changeView = (change: Change): ChangeView => {
     const { kind } = change;
     const names = kind === "cancel" || kind === "lift";
-    const job =
-      kind === "cancel" || kind === "retry" || kind === "release" ? jobAt(change.tenantId, change.jobId) : null;
+    const isOfJob = kind === "cancel" || kind === "retry" || kind === "release" || kind === "erase";
+    const job = isOfJob ? jobAt(change.tenantId, change.jobId) : null;
     const about = kind === "release" ? (job?.approvalId ?? null) : null;
     return {
       active: active(),
@@ -247,6 +281,10 @@ export function createMemoryStore(): Store {
       waiting: kind === "cancel" ? waitingFor(change.approvalId).slice(0, 2) : [],
       ...ticksOf(change),
       isSpent: kind === "spend" && permits.has(change.permitId),
+      requests: kind === "erase" ? requestsOf(change.tenantId, change.jobId) : [],
+      kinds: kind === "erase" ? [...vaultOf(change.tenantId, change.jobId).keys()] : [],
+      rootAtSize: kind === "checkpoint" && change.size <= leaves.length ? rootText(change.size) : null,
+      isKept: kind === "checkpoint" && checkpointFrom(change.size)?.size === change.size,
       lapsed: kind === "expire" ? lapsedBy(Math.max(change.now, highest)).slice(0, change.limit) : [],
     };
   };
@@ -365,6 +403,21 @@ export function createMemoryStore(): Store {
           return { marks: query.ids.flatMap((id) => approvalAt(id) ?? []).map(markOf) };
         case "waiting":
           return { jobs: waitingFor(query.approvalId).slice(0, query.limit).map(storedJob) };
+        case "tree":
+          return { tree: { size: leaves.length, root: rootText(leaves.length) } };
+        case "inclusion": {
+          const proof = proveInclusion(query.seq, query.size, leaves.length, subtree);
+          return { event: events[query.seq - 1] ?? null, proof };
+        }
+        case "consistency":
+          return { proof: proveConsistency(query.from, query.to, leaves.length, subtree) };
+        case "checkpoint":
+          return {
+            checkpoint:
+              query.size === null ? ([...checkpoints].sort(bySize).at(-1) ?? null) : checkpointFrom(query.size),
+          };
+        case "policy_of":
+          return { policy: policies.findLast(({ snapshot }) => snapshot === query.snapshot) ?? null };
         case "approval_stats":
           return { stats: countsOf(query) };
       }
@@ -374,9 +427,25 @@ export function createMemoryStore(): Store {
       check();
       const { limit } = query;
       switch (query.kind) {
-        case "events":
+        case "events": {
+          const { filter } = query;
+          const { from = 0, to = Number.POSITIVE_INFINITY } = filter ?? {};
+          const page = events
+            .filter(({ seq }) => seq > Number(query.after ?? 0))
+            .filter(({ seq }) => (times[seq - 1] ?? 0) >= from && (times[seq - 1] ?? 0) < to)
+            .filter((event) => filter === undefined || isAskedFor(event, filter))
+            .slice(0, limit);
+          return { events: page, next: nextOf(page, limit, ({ seq }) => String(seq)) };
+        }
+        case "checkpoints": {
+          const page = checkpoints
+            .filter(({ size }) => size > Number(query.after ?? 0))
+            .sort(bySize)
+            .slice(0, limit);
+          return { checkpoints: page, next: nextOf(page, limit, ({ size }) => String(size)) };
+        }
         case "timeline": {
-          const all = query.kind === "events" ? events : timeline(query.traceId);
+          const all = timeline(query.traceId);
           const page = all.filter(({ seq }) => seq > Number(query.after ?? 0)).slice(0, limit);
           return { events: page, next: nextOf(page, limit, ({ seq }) => String(seq)) };
         }
@@ -431,6 +500,10 @@ export function createMemoryStore(): Store {
       for (const wake of [...sleepers]) wake();
     },
   });
+}
+
+function bySize(a: CheckpointRow, b: CheckpointRow): number {
+  return a.size - b.size;
 }
 
 type Waiting = Pick<JobRow, "createdAt" | "id" | "tenantId">;

@@ -4,6 +4,7 @@ import type {
   ActivePolicy,
   ApprovalBinding,
   ApprovalRow,
+  CheckpointRow,
   JobRow,
   KeptValue,
   OwnerRow,
@@ -335,6 +336,24 @@ export type Change = { readonly now: number; readonly waitMs: number } & (
       readonly approver: Approver;
       readonly note: Note | null;
     }
+  /**
+   * Takes away the private values of a job, with their salts and its hash: MUST leave no copy of them in what it keeps, but
+   * for what a crash-safe store clears at its next checkpoint. MUST refuse while the job is open.
+   */
+  | {
+      readonly kind: "erase";
+      readonly tenantId: string;
+      readonly jobId: string;
+      readonly facts: EventFacts;
+    }
+  /** Keeps what was signed of the log. MUST refuse a root that is not the tree's at that size. Appends no event. */
+  | {
+      readonly kind: "checkpoint";
+      readonly size: number;
+      /** Standard base64. */
+      readonly root: string;
+      readonly note: string;
+    }
   /** Delivers an output that was withheld: MUST answer it once, and only once that is durable. */
   | {
       readonly kind: "release";
@@ -367,6 +386,14 @@ export type ReleaseAnswer =
   | { readonly status: "delivered"; readonly job: JobRow; readonly output: string }
   | { readonly status: ReleaseRefusal; readonly job: JobRow | null };
 
+/** Why nothing is erased. */
+export type EraseRefusal =
+  | "unknown"
+  /** The job runs or waits. */
+  | "open"
+  /** A rejection of it still stands, and would stand no more. */
+  | "rejected";
+
 export type ChangeAnswer =
   | {
       readonly status: "done";
@@ -381,6 +408,11 @@ export type ChangeAnswer =
   | { readonly status: "not_claimed" }
   /** The permit was spent before. */
   | { readonly status: "spent" }
+  /** `values`: how many were erased now. `cleared`: whether no copy of them is left in the store's own files. */
+  | { readonly status: "erased"; readonly values: number; readonly cleared: boolean }
+  | { readonly status: "not_erased"; readonly refusal: EraseRefusal }
+  /** What was signed is not what the log is. Nothing was kept. */
+  | { readonly status: "head_changed" }
   | { readonly status: VoteRefusal; readonly approval: ApprovalRow | null }
   | ReleaseAnswer;
 
@@ -425,7 +457,17 @@ export type Query =
   /** The job whose output was withheld under this id. */
   | { readonly kind: "quarantine"; readonly id: string }
   /** All jobs of that id, with what is kept of what was withheld of them. */
-  | { readonly kind: "quarantine_of"; readonly jobId: string; readonly tenantId: string | null };
+  | { readonly kind: "quarantine_of"; readonly jobId: string; readonly tenantId: string | null }
+  /** The head of the log's Merkle tree (RFC 6962). */
+  | { readonly kind: "tree" }
+  /** One event, with the proof that it stands in the tree of that size. */
+  | { readonly kind: "inclusion"; readonly seq: number; readonly size: number }
+  /** The proof that the tree of one size begins with that of another, 1 or more. */
+  | { readonly kind: "consistency"; readonly from: number; readonly to: number }
+  /** The smallest checkpoint of that size or more; null: the largest of all. */
+  | { readonly kind: "checkpoint"; readonly size: number | null }
+  /** A policy that was in force, by its snapshot. */
+  | { readonly kind: "policy_of"; readonly snapshot: string };
 
 export interface QueryAnswer {
   readonly policy?: ActivePolicy | null;
@@ -438,6 +480,24 @@ export interface QueryAnswer {
   readonly quarantines?: readonly StoredQuarantine[];
   readonly marks?: readonly ApprovalMark[];
   readonly stats?: ApprovalCounts;
+  readonly tree?: StoredHead;
+  readonly event?: LoggedEvent | null;
+  readonly proof?: StoredProof | null;
+  readonly checkpoint?: CheckpointRow | null;
+}
+
+/** The head of the log at one size; the root in standard base64. */
+export interface StoredHead {
+  readonly size: number;
+  readonly root: string;
+}
+
+/** Hashes in standard base64, from the leaf's side to the root's, and the roots that they lead to. */
+export interface StoredProof {
+  /** `consistency`: the root of the smaller tree. */
+  readonly fromRoot?: string;
+  readonly root: string;
+  readonly hashes: readonly string[];
 }
 
 /** How a request stands, and when it lapses. */
@@ -482,14 +542,40 @@ export interface StoredQuarantine {
   readonly kept: KeptValue | null;
 }
 
-export type PageQuery = { readonly after: string | null /** 1 to 1,000. */; readonly limit: number } & (
-  | { readonly kind: "events" }
+export type PageQuery = { readonly after: string | null /** 1 to 1,000. */; readonly limit: number } /**
+ * A page may hold fewer events than its limit, or none, and still have a next one: a store looks at a bounded part of the
+ * log for each.
+ */ & (
+  | { readonly kind: "events"; readonly filter?: EventFilter }
+  | { readonly kind: "checkpoints" }
   | { readonly kind: "timeline"; readonly traceId: string }
   | { readonly kind: "jobs"; readonly status: OutcomeStatus | null; readonly tenantId: string | null }
   | { readonly kind: "approvals"; readonly states: readonly ApprovalState[]; readonly tenantId: string | null }
   /** Jobs of these dispatchers that are left waiting for a request that ended without another in its place, oldest first. */
   | { readonly kind: "released"; readonly dispatchers: readonly string[] }
 );
+
+/** Which events are asked for: those that meet all that is given. */
+export interface EventFilter {
+  readonly types?: readonly EventType[];
+  /**
+   * Milliseconds since 1970-01-01T00:00:00Z, the first included, the last not. By the time of the log, which never goes back:
+   * the latest that any event said so far.
+   */
+  readonly from?: number;
+  readonly to?: number;
+  readonly traceId?: string;
+  readonly jobId?: string;
+  readonly approvalId?: string;
+  readonly tenantId?: string;
+  /** Who acted, or whom for. */
+  readonly actorId?: string;
+  readonly topic?: string;
+  /** The rule that decided. */
+  readonly ruleId?: string;
+  /** An outcome's status. */
+  readonly status?: string;
+}
 
 /** One event of the log. */
 export interface LoggedEvent {
@@ -509,6 +595,7 @@ export interface PageAnswer {
   readonly events?: readonly LoggedEvent[];
   readonly jobs?: readonly StoredJob[];
   readonly approvals?: readonly StoredApproval[];
+  readonly checkpoints?: readonly CheckpointRow[];
   /** Give it as `after` for the next page; null at the end. */
   readonly next: string | null;
 }

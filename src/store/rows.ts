@@ -38,13 +38,15 @@ export interface JobRow {
   readonly requesters: readonly string[] | null;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** When its private values, and its hash, were erased. */
+  readonly erasedAt: number | null;
 }
 
 /** How a job ended, as its row has it. */
 export type JobEnd = Pick<JobRow, "status" | "reason" | "result">;
 
 /** Who holds the claim of a job, and how it stands. */
-export type JobHold = Pick<JobRow, "owner" | "status"> & {
+export type JobHold = Pick<JobRow, "owner" | "status" | "erasedAt"> & {
   /** Whether it holds a place in a pool. */
   readonly pooled: boolean;
 };
@@ -76,7 +78,7 @@ export type ApprovalBinding = "snapshot" | "decision";
 export interface ShownFacts {
   readonly derivedTags: readonly string[];
   readonly constraints: Constraints;
-  /** Digest of the annotations that are shown. */
+  /** Salted commitment of the annotations that are shown. */
   readonly annotations: string;
   /** The view of the request that this one takes the place of. */
   readonly before: string | null;
@@ -145,6 +147,14 @@ export interface VaultRow {
 /** A private value as it is kept, without where. */
 export type KeptValue = Pick<VaultRow, "salt" | "value">;
 
+/** What was signed of the log at one size. */
+export interface CheckpointRow {
+  readonly size: number;
+  readonly at: number;
+  /** The signed note (C2SP tlog-checkpoint). */
+  readonly note: string;
+}
+
 /** A process that opened a gate on the store. */
 export interface OwnerRow {
   readonly id: string;
@@ -165,6 +175,9 @@ export type Write =
   | ({ readonly to: "ended"; readonly tenantId: string; readonly id: string; readonly updatedAt: number } & JobEnd)
   | { readonly to: "approvals"; readonly row: ApprovalRow }
   | { readonly to: "votes"; readonly row: VoteRow }
+  | { readonly to: "checkpoints"; readonly row: CheckpointRow }
+  /** Takes away all private values of a job, their salts, and whatever a guess could be held against: its hash among it. */
+  | { readonly to: "erased"; readonly tenantId: string; readonly jobId: string; readonly at: number }
   | { readonly to: "vault"; readonly row: VaultRow }
   | { readonly to: "policies"; readonly row: ActivePolicy; readonly at: number }
   | { readonly to: "owners"; readonly row: OwnerRow }

@@ -326,6 +326,7 @@ function rowOf(quarantine: Partial<Quarantine>): JobRow {
     requesters: null,
     createdAt: 1,
     updatedAt: 2,
+    erasedAt: null,
   };
 }
 

@@ -30,6 +30,7 @@ function rowOf(result: Partial<Quarantine>, changes: Partial<JobRow> = {}): JobR
     requesters: null,
     createdAt: 1,
     updatedAt: 2,
+    erasedAt: null,
     ...changes,
   };
 }

@@ -1,5 +1,6 @@
 import { StoreError } from "../../errors.js";
 import { type Connection, isBusy, isPoison, storeErrorOf } from "./driver.js";
+import type { Ledger } from "./ledger.js";
 
 /** How transactions are shared. */
 export interface CommitOptions {
@@ -42,9 +43,18 @@ const MAX_PAUSE_MS = 20;
  */
 const CHECKPOINT_EVERY = 1_000;
 
-/** Shares commits on one connection, whose busy timeout MUST be 0: the event loop never waits for a lock. */
-export function shareCommits(connection: Connection, path: string, options: CommitOptions): Commits {
-  const begin = connection.prepare("BEGIN IMMEDIATE");
+/** What commits are made on. */
+export interface CommitParts {
+  /** Its busy timeout MUST be 0: the event loop never waits for a lock. */
+  readonly connection: Connection;
+  readonly path: string;
+  /** The log that the steps append to. */
+  readonly ledger: Ledger;
+}
+
+/** Shares commits on one connection. */
+export function shareCommits({ connection, path, ledger }: CommitParts, options: CommitOptions): Commits {
+  const beginImmediate = connection.prepare("BEGIN IMMEDIATE");
   const commit = connection.prepare("COMMIT");
   const rollback = connection.prepare("ROLLBACK");
   const savepoint = connection.prepare("SAVEPOINT step");
@@ -85,8 +95,9 @@ export function shareCommits(connection: Connection, path: string, options: Comm
     const group = queue.splice(0, options.group ? MAX_GROUP : 1);
     let answers: readonly Attempt[];
     try {
-      begin.run();
+      begin();
       answers = together(group) ?? apart(group);
+      ledger.end();
     } catch (error) {
       rollBackQuietly();
       if (isBusy(error)) {
@@ -107,6 +118,7 @@ export function shareCommits(connection: Connection, path: string, options: Comm
       next();
       return;
     }
+    ledger.committed();
     commits += 1;
     sinceCheckpoint += group.length;
     group.forEach((waiting, index) => {
@@ -115,6 +127,12 @@ export function shareCommits(connection: Connection, path: string, options: Comm
       else waiting.reject(fault(answer.error));
     });
     next();
+  };
+
+  /** In every transaction, before any step: the log must be the one that was gone on from so far. */
+  const begin = (): void => {
+    beginImmediate.run();
+    ledger.begin();
   };
 
   type Attempt = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
@@ -131,9 +149,10 @@ export function shareCommits(connection: Connection, path: string, options: Comm
 
   /** The same steps once more after one of them failed, each in a savepoint, so that it alone is undone. */
   const apart = (group: readonly Waiting[]): readonly Attempt[] => {
-    begin.run();
+    begin();
     return group.map(({ step }) => {
       savepoint.run();
+      const mark = ledger.mark();
       try {
         const value = step();
         release.run();
@@ -141,6 +160,7 @@ export function shareCommits(connection: Connection, path: string, options: Comm
       } catch (error) {
         undo.run();
         release.run();
+        ledger.undo(mark);
         return { ok: false, error };
       }
     });

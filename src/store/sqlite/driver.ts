@@ -140,8 +140,10 @@ export function storeErrorOf(error: unknown, path: string): StoreError {
 }
 
 /** After these nothing the connection says can be relied on: an fsync that failed once may succeed the next time. */
-export function isPoison(error: StoreError): boolean {
-  return error.code === "store_io" || error.code === "store_corrupt" || error.code === "store_not_sqlite";
+export function isPoison({ code }: StoreError): boolean {
+  return (
+    code === "store_io" || code === "store_corrupt" || code === "store_not_sqlite" || code === "store_head_changed"
+  );
 }
 
 const SAFE_BRANCHES: readonly (readonly [minor: number, patch: number])[] = [

@@ -1,6 +1,9 @@
 /** Marks a file as a gate's (`PRAGMA application_id`): the letters DGAT. */
 export const APPLICATION_ID = 0x44474154;
 
+/** The schema since which there is a tree over the events. */
+export const TREE_SINCE = 5;
+
 /**
  * Numbered, forward only, never edited once released: number N takes a database from version N - 1 to N
  * (`PRAGMA user_version`). A database of a higher version than this list is refused.
@@ -204,5 +207,43 @@ export const MIGRATIONS: readonly string[] = [
   `
   -- Outputs that were withheld, by their own ids.
   CREATE INDEX jobs_by_quarantine ON jobs (json_extract(result, '$.quarantineId')) WHERE status = 'QUARANTINED';
+  `,
+  `
+  -- The head of the Merkle tree over the events, written with them: one row.
+  CREATE TABLE tree (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    size      INTEGER NOT NULL,
+    frontier  BLOB NOT NULL
+  ) STRICT;
+  INSERT INTO tree (id, size, frontier) VALUES (1, 0, x'');
+
+  -- 256 hashes of one level at a time, as soon as there are so many, with the root over them.
+  CREATE TABLE tiles (
+    level   INTEGER NOT NULL,
+    number  INTEGER NOT NULL,
+    root    BLOB NOT NULL,
+    hashes  BLOB NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX tiles_by_place ON tiles (level, number);
+
+  -- What was signed, kept for good: each is held against the log.
+  CREATE TABLE checkpoints (
+    size  INTEGER PRIMARY KEY,
+    at    INTEGER NOT NULL,
+    note  TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TRIGGER tiles_no_update BEFORE UPDATE ON tiles
+  BEGIN SELECT RAISE(ABORT, 'tiles are append-only'); END;
+  CREATE TRIGGER tiles_no_delete BEFORE DELETE ON tiles
+  BEGIN SELECT RAISE(ABORT, 'tiles are append-only'); END;
+  CREATE TRIGGER checkpoints_no_update BEFORE UPDATE ON checkpoints
+  BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
+  CREATE TRIGGER checkpoints_no_delete BEFORE DELETE ON checkpoints
+  BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
+
+  -- When the private values of a job were erased.
+  ALTER TABLE jobs ADD COLUMN erased_at INTEGER;
+  CREATE INDEX approvals_by_job ON approvals (job_id, tenant_id);
   `,
 ];

@@ -3,7 +3,8 @@ import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreError } from "../../errors.js";
 import { type Connection, isBusy, isSafeVersion, keepReachable, loadDriver, storeErrorOf } from "./driver.js";
-import { APPLICATION_ID, MIGRATIONS } from "./migrations.js";
+import { openLedger } from "./ledger.js";
+import { APPLICATION_ID, MIGRATIONS, TREE_SINCE } from "./migrations.js";
 
 /** How long opening may wait for a lock, in milliseconds. */
 const OPEN_WAIT_MS = 10_000;
@@ -23,7 +24,7 @@ export async function openConnection(path: string, presence: Presence = "any"): 
     checkLibrary(connection);
     await untilFree(() => checkIdentity(connection as Connection, file, presence));
     await untilFree(() => setPragmas(connection as Connection, memory));
-    await untilFree(() => migrate(connection as Connection));
+    await untilFree(() => migrate(connection as Connection, file));
     assertDurable(connection, memory, file);
     return connection;
   } catch (error) {
@@ -150,11 +151,13 @@ function setPragmas(connection: Connection, memory: boolean): void {
   connection.pragma("synchronous = FULL", { simple: true });
   connection.pragma("foreign_keys = ON", { simple: true });
   connection.pragma("trusted_schema = OFF", { simple: true });
+  // What is erased is written over, in whatever page it stood.
+  connection.pragma("secure_delete = ON", { simple: true });
   // Checkpoints run between turns (see commits.ts), not inside whichever commit happens to be the thousandth.
   connection.pragma("wal_autocheckpoint = 0", { simple: true });
 }
 
-function migrate(connection: Connection): void {
+function migrate(connection: Connection, file: string): void {
   // Nearly always there is nothing to do, and then no lock is asked for.
   if (connection.pragma("user_version", { simple: true }) === MIGRATIONS.length) return;
   connection.exec("BEGIN IMMEDIATE");
@@ -163,6 +166,7 @@ function migrate(connection: Connection): void {
     for (const [index, sql] of MIGRATIONS.entries()) {
       if (index >= version) connection.exec(sql);
     }
+    if (version < TREE_SINCE) openLedger(connection, file).adopt();
     if (version < MIGRATIONS.length) {
       connection.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${MIGRATIONS.length}`);
     }

@@ -1,7 +1,17 @@
 import type { EventType } from "../../evidence/event.js";
 import type { ApprovalState, JsonObject, OutcomeStatus, Reason } from "../../outcome.js";
 import type { ApprovalMark, LoggedEvent } from "../port.js";
-import type { ActivePolicy, ApprovalRow, JobHold, JobRow, KeptValue, OwnerRow, PolicyHead, VoteRow } from "../rows.js";
+import type {
+  ActivePolicy,
+  ApprovalRow,
+  CheckpointRow,
+  JobHold,
+  JobRow,
+  KeptValue,
+  OwnerRow,
+  PolicyHead,
+  VoteRow,
+} from "../rows.js";
 import type { Row } from "./driver.js";
 
 // One row of each table as the port has it. Nothing but these readers knows the names of columns on the way out.
@@ -46,7 +56,12 @@ export function jobOf(row: Row): JobRow {
     requesters: row.requesters === null ? null : (JSON.parse(row.requesters as string) as string[]),
     createdAt: row.created_at as number,
     updatedAt: row.updated_at as number,
+    erasedAt: row.erased_at as number | null,
   };
+}
+
+export function checkpointOf(row: Row): CheckpointRow {
+  return { size: row.size as number, at: row.at as number, note: row.note as string };
 }
 
 export function keptOf(row: Row): KeptValue {
@@ -54,7 +69,12 @@ export function keptOf(row: Row): KeptValue {
 }
 
 export function holdOf(row: Row): JobHold {
-  return { owner: row.owner as string | null, status: row.status as OutcomeStatus, pooled: row.pooled === 1 };
+  return {
+    owner: row.owner as string | null,
+    status: row.status as OutcomeStatus,
+    erasedAt: row.erased_at as number | null,
+    pooled: row.pooled === 1,
+  };
 }
 
 export function approvalOf(row: Row): ApprovalRow {

@@ -1,6 +1,9 @@
 import { StoreError } from "../../errors.js";
+import { writeBase64 } from "../../evidence/base64.js";
+import { rootOf } from "../../evidence/merkle.js";
 import { isOpen, isReleased } from "../approval-state.js";
 import { looksAtQueue, type QueueView } from "../claim-step.js";
+import { isAskedFor } from "../event-filter.js";
 import { type ChangeView, judgeChange } from "../judge-change.js";
 import { judgeClaim } from "../judge-claim.js";
 import { judgeRecover } from "../judge-recover.js";
@@ -11,6 +14,8 @@ import {
   type Change,
   type ClaimRequest,
   defineStore,
+  type EventFilter,
+  type LoggedEvent,
   type PageAnswer,
   type PageQuery,
   type Query,
@@ -20,15 +25,20 @@ import {
   type StoredJob,
   type StoredQuarantine,
 } from "../port.js";
+import { proveConsistency, proveInclusion, rootAt } from "../prove.js";
 import { type ApprovalRow, type JobRow, type Judgement, type Recorded, recorded } from "../rows.js";
 import { shareCommits } from "./commits.js";
-import { storeErrorOf } from "./driver.js";
+import { isBusy, storeErrorOf } from "./driver.js";
+import { openLedger } from "./ledger.js";
 import { openConnection, type Presence, untilFree } from "./open.js";
 import { prepareTables } from "./tables.js";
 import { watchFile } from "./watch.js";
 
 /** How long a read may wait for such a moment, in milliseconds. */
 const READ_WAIT_MS = 2_000;
+
+/** Events that are looked at for one page of those that a filter asks for. */
+const LOOK_AT = 1_000;
 
 /** How an SQLite store is opened. */
 export interface SqliteStoreOptions {
@@ -53,8 +63,9 @@ export interface SqliteStore extends Store {
 export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
   if (typeof path !== "string" || path === "") throw new TypeError("the path of an SQLite store must be a string");
   const connection = await openConnection(path, options.presence);
-  const tables = await untilFree(() => prepareTables(connection));
-  const commits = shareCommits(connection, path, { group: options.groupCommit ?? true });
+  const ledger = await untilFree(() => openLedger(connection, path));
+  const tables = await untilFree(() => prepareTables(connection, ledger));
+  const commits = shareCommits({ connection, path, ledger }, { group: options.groupCommit ?? true });
 
   /** Loads, judges and applies in one transaction: no two stores can differ in what a judge answers. */
   const transact = <T extends object>(judge: () => Judgement<T>, waitMs: number): Promise<Recorded<T>> =>
@@ -95,6 +106,21 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     kept: tables.kept(row.tenantId, row.id),
   });
 
+  const pageOf = (events: readonly LoggedEvent[], limit: number): PageAnswer => ({
+    events,
+    next: nextOf(events, limit, ({ seq }) => String(seq)),
+  });
+
+  /** Looks at a bounded part of the log: who asks for more begins again where it ended. */
+  const filtered = (filter: EventFilter, after: number, limit: number): PageAnswer => {
+    const from = filter.from === undefined ? after : Math.max(after, tables.firstSince(filter.from) - 1);
+    const end = filter.to === undefined ? Number.MAX_SAFE_INTEGER : tables.firstSince(filter.to);
+    const seen = tables.eventsAfter(from, LOOK_AT).filter(({ seq }) => seq < end);
+    const found = seen.filter((event) => isAskedFor(event, filter)).slice(0, limit);
+    if (found.length === limit) return pageOf(found, limit);
+    return { events: found, next: seen.length < LOOK_AT ? null : String(seen.at(-1)?.seq) };
+  };
+
   const queueOf = ({ job, verdict, now }: ClaimRequest, loggedAt: number): QueueView | null => {
     if (verdict.kind !== "approve") return null;
     const at = Math.max(now, loggedAt);
@@ -110,12 +136,13 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
 
   const changeView = (change: Change): ChangeView => {
     const { kind } = change;
-    const job =
-      kind === "cancel" || kind === "retry" || kind === "release" ? tables.job(change.tenantId, change.jobId) : null;
+    const isOfJob = kind === "cancel" || kind === "retry" || kind === "release" || kind === "erase";
+    const job = isOfJob ? tables.job(change.tenantId, change.jobId) : null;
     const behind = kind === "release" ? (job?.approvalId ?? null) : null;
     const about = kind === "cancel" || kind === "lift" ? change.approvalId : behind;
     const policy = kind === "activate" ? tables.activePolicy() : null;
-    const loggedAt = about !== null || kind === "expire" || kind === "release" ? tables.head().at : 0;
+    const isTimed = about !== null || kind === "expire" || kind === "release" || kind === "erase";
+    const loggedAt = isTimed ? tables.head().at : 0;
     return {
       active: kind === "activate" ? policy : tables.policyHead(),
       document: policy?.document ?? null,
@@ -127,7 +154,30 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       lapsed: kind === "expire" ? tables.lapsed(Math.max(change.now, loggedAt), change.limit) : [],
       ...ticksOf(change),
       isSpent: kind === "spend" && tables.isSpent(change.permitId),
+      requests: kind === "erase" ? tables.approvalsOfJob(change.tenantId, change.jobId) : [],
+      kinds: kind === "erase" ? [...tables.vault(change.tenantId, change.jobId).keys()] : [],
+      ...signedView(change),
     };
+  };
+
+  const signedView = (change: Change): Pick<ChangeView, "rootAtSize" | "isKept"> => {
+    if (change.kind !== "checkpoint") return { rootAtSize: null, isKept: false };
+    const { size } = change;
+    const isThere = size >= 1 && size <= ledger.head().size;
+    return {
+      rootAtSize: isThere ? writeBase64(rootAt(size, ledger.subtree)) : null,
+      isKept: tables.checkpointFrom(size)?.size === size,
+    };
+  };
+
+  /** What was erased stands in the write-ahead log until that is moved into the file. True once nothing of it is left. */
+  const clear = (): boolean => {
+    try {
+      return connection.pragma("wal_checkpoint(TRUNCATE)", { simple: true }) === 0;
+    } catch (error) {
+      if (isBusy(error)) return false;
+      throw storeErrorOf(error, path);
+    }
   };
 
   const jobsNamed = (id: string, tenantId: string | null): readonly JobRow[] => {
@@ -190,7 +240,10 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
         request.waitMs,
       ),
 
-    change: (change) => transact(() => judgeChange(change, changeView(change)), change.waitMs),
+    change: async (change) => {
+      const answer = await transact(() => judgeChange(change, changeView(change)), change.waitMs);
+      return answer.status === "erased" && answer.values > 0 ? { ...answer, cleared: clear() } : answer;
+    },
 
     recover: (request) =>
       transact(() => judgeRecover(request, { owners: tables.owners(), running: tables.runningJobs() }), request.waitMs),
@@ -224,6 +277,22 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
             return { marks: tables.marks(query.ids) };
           case "waiting":
             return { jobs: tables.waiting(query.approvalId, query.limit).map(storedJob) };
+          case "tree": {
+            const tree = ledger.head();
+            return { tree: { size: tree.size, root: writeBase64(rootOf(tree)) } };
+          }
+          case "inclusion": {
+            const proof = proveInclusion(query.seq, query.size, ledger.head().size, ledger.subtree);
+            return { event: tables.event(query.seq), proof };
+          }
+          case "consistency":
+            return { proof: proveConsistency(query.from, query.to, ledger.head().size, ledger.subtree) };
+          case "checkpoint":
+            return {
+              checkpoint: query.size === null ? tables.latestCheckpoint() : tables.checkpointFrom(query.size),
+            };
+          case "policy_of":
+            return { policy: tables.policyOf(query.snapshot) };
           case "approval_stats":
             return { stats: tables.approvalCounts(query.now, query.since, query.tenantId) };
         }
@@ -234,14 +303,16 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
         const { limit } = query;
         const after = query.after ?? "";
         switch (query.kind) {
-          case "events": {
-            const events = tables.eventsAfter(Number(after), limit);
-            return { events, next: nextOf(events, limit, ({ seq }) => String(seq)) };
+          case "events":
+            return query.filter === undefined
+              ? pageOf(tables.eventsAfter(Number(after), limit), limit)
+              : filtered(query.filter, Number(after), limit);
+          case "checkpoints": {
+            const checkpoints = tables.checkpointsAfter(Number(after), limit);
+            return { checkpoints, next: nextOf(checkpoints, limit, ({ size }) => String(size)) };
           }
-          case "timeline": {
-            const events = tables.timelineAfter(query.traceId, Number(after), limit);
-            return { events, next: nextOf(events, limit, ({ seq }) => String(seq)) };
-          }
+          case "timeline":
+            return pageOf(tables.timelineAfter(query.traceId, Number(after), limit), limit);
           case "jobs": {
             const rows = tables.jobsAfter(jobKeyOf(after), query.tenantId, query.status, limit);
             return { jobs: rows.map(storedJob), next: nextOf(rows, limit, cursorOf) };

@@ -5,6 +5,7 @@ import type { ApprovalCounts, ApprovalMark, LoggedEvent } from "../port.js";
 import type {
   ActivePolicy,
   ApprovalRow,
+  CheckpointRow,
   JobHold,
   JobRow,
   KeptValue,
@@ -15,8 +16,10 @@ import type {
   Write,
 } from "../rows.js";
 import type { Connection, Statement } from "./driver.js";
+import type { Ledger } from "./ledger.js";
 import {
   approvalOf,
+  checkpointOf,
   eventOf,
   headOf,
   holdOf,
@@ -98,6 +101,15 @@ export interface Tables {
   readonly latestPlace: () => number | null;
   /** The time of the `n`-th latest place in a bucket, or null. */
   readonly nthLatest: (bucket: string, n: number) => number | null;
+  /** Requests that a job opened. */
+  readonly approvalsOfJob: (tenantId: string, jobId: string) => readonly ApprovalRow[];
+  readonly policyOf: (snapshot: string) => ActivePolicy | null;
+  readonly checkpointFrom: (size: number) => CheckpointRow | null;
+  readonly latestCheckpoint: () => CheckpointRow | null;
+  readonly checkpointsAfter: (size: number, limit: number) => readonly CheckpointRow[];
+  readonly event: (seq: number) => LoggedEvent | null;
+  /** The number of the first event at which the log's time was `at` or later; one past the last where there is none. */
+  readonly firstSince: (at: number) => number;
   readonly eventsAfter: (seq: number, limit: number) => readonly LoggedEvent[];
   readonly timelineAfter: (traceId: string, seq: number, limit: number) => readonly LoggedEvent[];
   /** Applies one write. The next event's number is taken from the log itself. */
@@ -105,7 +117,7 @@ export interface Tables {
 }
 
 const JOB_COLUMNS =
-  "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, constraints, result, commitment, requesters, created_at, updated_at";
+  "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, constraints, result, commitment, requesters, created_at, updated_at, erased_at";
 const APPROVAL_COLUMNS =
   "id, key, tenant_id, job_id, trace_id, job_hash, commitment, actor_key, snapshot, epoch, binding, fingerprint, dispatcher, state, requirements, requesters, derived_tags, decision, shown, queued_since, requested_at, expires_at, use_within_ms, rejection_stands_ms, decided_at, resolved_at, resolved_by, lifted_at, supersedes, superseded_by";
 const OPEN: ReadonlySet<ApprovalState> = new Set<ApprovalState>(["pending", "approved"]);
@@ -126,7 +138,7 @@ const replace = (columns: string, keys: readonly string[]): string =>
     .join(", ");
 
 /** Prepares every statement on a connection whose schema is current. */
-export function prepareTables(connection: Connection): Tables {
+export function prepareTables(connection: Connection, ledger: Pick<Ledger, "append">): Tables {
   const sql = (text: string): Statement => connection.prepare(text);
 
   const policyHead = sql("SELECT epoch, snapshot FROM policies ORDER BY epoch DESC LIMIT 1");
@@ -136,7 +148,7 @@ export function prepareTables(connection: Connection): Tables {
   const owners = sql("SELECT id, pid, realm, started, lease_until FROM owners");
   const job = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ? AND tenant_id = ?`);
   const hold = sql(
-    `SELECT owner, status, EXISTS (SELECT 1 FROM slots WHERE job_id = jobs.id AND tenant_id = jobs.tenant_id) AS pooled
+    `SELECT owner, status, erased_at, EXISTS (SELECT 1 FROM slots WHERE job_id = jobs.id AND tenant_id = jobs.tenant_id) AS pooled
      FROM jobs WHERE id = ? AND tenant_id = ?`,
   );
   const jobsOfId = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`);
@@ -233,6 +245,15 @@ export function prepareTables(connection: Connection): Tables {
   );
   const spent = sql("SELECT 1 FROM permits WHERE id = ?");
   const nthLatest = sql("SELECT at FROM limits WHERE bucket = ? ORDER BY at DESC LIMIT 1 OFFSET ?");
+  const approvalsOfJob = sql(`SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE job_id = ? AND tenant_id = ?`);
+  const policyOfSnapshot = sql(
+    "SELECT epoch, snapshot, document FROM policies WHERE snapshot = ? ORDER BY epoch DESC LIMIT 1",
+  );
+  const checkpointFrom = sql("SELECT size, at, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT 1");
+  const latestCheckpoint = sql("SELECT size, at, note FROM checkpoints ORDER BY size DESC LIMIT 1");
+  const checkpointsAfter = sql("SELECT size, at, note FROM checkpoints WHERE size > ? ORDER BY size LIMIT ?");
+  const event = sql(`SELECT ${EVENT_COLUMNS} FROM events WHERE seq = ?`);
+  const timeOf = sql("SELECT at FROM events WHERE seq = ?");
   const eventsAfter = sql(`SELECT ${EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
   const timelineAfter = sql(
     `WITH RECURSIVE joined (id) AS (
@@ -247,11 +268,6 @@ export function prepareTables(connection: Connection): Tables {
      ) AND seq > @after ORDER BY seq LIMIT @limit`,
   );
 
-  const appendEvent = sql(
-    `INSERT INTO events (${EVENT_COLUMNS})
-     VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events),
-       max(?, coalesce((SELECT at FROM events ORDER BY seq DESC LIMIT 1), 0)), ?, ?, ?, CAST(? AS BLOB))`,
-  );
   const putJob = sql(
     `INSERT INTO jobs (${JOB_COLUMNS}) VALUES (${marks(JOB_COLUMNS)})
      ON CONFLICT (id, tenant_id) DO UPDATE SET ${replace(JOB_COLUMNS, ["id", "tenant_id"])}`,
@@ -268,6 +284,13 @@ export function prepareTables(connection: Connection): Tables {
     `INSERT INTO vault (job_id, tenant_id, kind, salt, value) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (job_id, tenant_id, kind) DO UPDATE SET salt = excluded.salt, value = excluded.value`,
   );
+  const dropVault = sql("DELETE FROM vault WHERE job_id = ? AND tenant_id = ?");
+  const blankJob = sql("UPDATE jobs SET hash = '', erased_at = ? WHERE id = ? AND tenant_id = ?");
+  const blankApprovals = sql(
+    `UPDATE approvals SET job_hash = '', key = 'erased ' || id, shown = json_set(shown, '$.annotations', '')
+     WHERE job_id = ? AND tenant_id = ?`,
+  );
+  const putCheckpoint = sql("INSERT INTO checkpoints (size, at, note) VALUES (?, ?, ?)");
   const putPolicy = sql("INSERT INTO policies (epoch, snapshot, document, at) VALUES (?, ?, ?, ?)");
   const putOwner = sql(
     `INSERT INTO owners (id, pid, realm, started, lease_until) VALUES (?, ?, ?, ?, ?)
@@ -295,12 +318,9 @@ export function prepareTables(connection: Connection): Tables {
 
   const apply = (write: Write): void => {
     switch (write.to) {
-      case "events": {
-        const { at, type, traceId, approvalId, text } = write.event;
-        // Bound as text, which is UTF-8, and kept as those very bytes.
-        appendEvent.run(at, type, traceId, approvalId, text);
+      case "events":
+        ledger.append(write.event);
         return;
-      }
       case "jobs": {
         const row = write.row;
         putJob.run(
@@ -320,6 +340,7 @@ export function prepareTables(connection: Connection): Tables {
           row.requesters === null ? null : JSON.stringify(row.requesters),
           row.createdAt,
           row.updatedAt,
+          row.erasedAt,
         );
         return;
       }
@@ -378,6 +399,18 @@ export function prepareTables(connection: Connection): Tables {
           view,
           at,
         );
+        return;
+      }
+      case "checkpoints": {
+        const { size, at, note } = write.row;
+        putCheckpoint.run(size, at, note);
+        return;
+      }
+      case "erased": {
+        const { tenantId, jobId, at } = write;
+        dropVault.run(jobId, tenantId);
+        blankJob.run(at, jobId, tenantId);
+        blankApprovals.run(jobId, tenantId);
         return;
       }
       case "vault": {
@@ -497,6 +530,22 @@ export function prepareTables(connection: Connection): Tables {
     latestPlace: () => (latestPlace.get() as { readonly at: number | null }).at,
     isSpent: (permitId) => spent.get(permitId) !== undefined,
     nthLatest: (bucket, n) => (nthLatest.get(bucket, n - 1)?.at as number | undefined) ?? null,
+    approvalsOfJob: (tenantId, jobId) => approvalsOfJob.all(jobId, tenantId).map(approvalOf),
+    policyOf: (snapshot) => one(policyOfSnapshot.get(snapshot), policyOf),
+    checkpointFrom: (size) => one(checkpointFrom.get(size), checkpointOf),
+    latestCheckpoint: () => one(latestCheckpoint.get(), checkpointOf),
+    checkpointsAfter: (size, limit) => checkpointsAfter.all(size, limit).map(checkpointOf),
+    event: (seq) => one(event.get(seq), eventOf),
+    firstSince: (at) => {
+      // The column never goes back, so that the place is found in a few looks.
+      let [low, high] = [1, Number(head.get()?.seq ?? 0) + 1];
+      while (low < high) {
+        const middle = Math.floor((low + high) / 2);
+        if (Number(timeOf.get(middle)?.at) >= at) high = middle;
+        else low = middle + 1;
+      }
+      return low;
+    },
     eventsAfter: (seq, limit) => eventsAfter.all(seq, limit).map(eventOf),
     timelineAfter: (traceId, seq, limit) => timelineAfter.all({ trace: traceId, after: seq, limit }).map(eventOf),
     apply,

@@ -1,0 +1,191 @@
+import { StoreError } from "../../errors.js";
+import type { SealedEvent } from "../../evidence/event.js";
+import {
+  append,
+  type Frontier,
+  frontierBytes,
+  type Hash,
+  hashesIn,
+  leafHash,
+  leafHashOf,
+  readFrontier,
+  rootOf,
+  sameHash,
+  wholeRoot,
+} from "../../evidence/merkle.js";
+import type { SubtreeHash } from "../../evidence/proof.js";
+import { rootAt } from "../prove.js";
+import type { Connection } from "./driver.js";
+
+/**
+ * The log of one SQLite file with its Merkle tree. The frontier is written in the transaction of the events that it is of. Every
+ * 256 leaves their hashes are kept as a tile (the layout of C2SP tlog-tiles), so that a proof reads a few rows and hashes at most
+ * 256 events, however long the log is.
+ */
+export interface Ledger {
+  /**
+   * MUST be called first in every transaction. Reads the head again, and throws `store_head_changed` where the log is not one
+   * that goes on from what this connection acknowledged: another file, a backup put back, a write that went past the lock.
+   */
+  readonly begin: () => void;
+  /** Appends one event within the transaction. */
+  readonly append: (event: SealedEvent) => void;
+  /** Grows the tree over events that were written before there was one, within the transaction. */
+  readonly adopt: () => void;
+  /** MUST be called last in every transaction that is committed: keeps the frontier. */
+  readonly end: () => void;
+  /** The transaction is durable: the head is from now on what must be gone on from. */
+  readonly committed: () => void;
+  /** The tree as it stands within the transaction, for {@link Ledger.undo}. */
+  readonly mark: () => Frontier;
+  /** Goes back to a mark, where a savepoint was rolled back. */
+  readonly undo: (mark: Frontier) => void;
+  /** The tree as last committed, by whomever. */
+  readonly head: () => Frontier;
+  /** Of the tree as last committed. */
+  readonly subtree: SubtreeHash;
+}
+
+/** Leaves, or roots of tiles, in one tile: eight levels of the tree (C2SP tlog-tiles). */
+const WIDTH = 256;
+const LEVELS = 8;
+
+/** Up to so many events of others are hashed to see that they go on from what was acknowledged; beyond that, proofs do. */
+const CATCH_UP = 256;
+
+/** Opens the log on a connection whose schema is current. */
+export function openLedger(connection: Connection, path: string): Ledger {
+  const readTree = connection.prepare("SELECT size, frontier FROM tree WHERE id = 1");
+  const keepTree = connection.prepare("UPDATE tree SET size = ?, frontier = ? WHERE id = 1");
+  const insert = connection.prepare(
+    `INSERT INTO events (seq, at, type, trace_id, approval_id, bytes)
+     VALUES (?, max(?, coalesce((SELECT at FROM events ORDER BY seq DESC LIMIT 1), 0)), ?, ?, ?, CAST(? AS BLOB))`,
+  );
+  const bytesFrom = connection.prepare("SELECT bytes FROM events WHERE seq > ? ORDER BY seq LIMIT ?");
+  const tileRoots = connection.prepare(
+    "SELECT root FROM tiles WHERE level = ? AND number >= ? ORDER BY number LIMIT ?",
+  );
+  const tileHashes = connection.prepare("SELECT hashes FROM tiles WHERE level = ? AND number = ?");
+  const keepTile = connection.prepare("INSERT INTO tiles (level, number, root, hashes) VALUES (?, ?, ?, ?)");
+
+  /** The root of the tile that a leaf fills: of the last of its subtrees, and of the leaf. */
+  const tileRoot = ({ hashes }: Frontier, leaf: Hash): Hash =>
+    rootOf({ size: WIDTH, hashes: [...hashes.slice(-LEVELS), leaf] });
+
+  const changed = (what: string): StoreError =>
+    new StoreError("store_head_changed", `the log is not the one that was written to: ${what}: \`${path}\``, {
+      help: "stop all gates on it; find out whether the file was swapped, or a backup put back, and keep both files",
+    });
+
+  /** What was read or written last: nearly always the next transaction finds the same bytes. */
+  let latest: { readonly tree: Frontier; readonly bytes: Uint8Array } | null = null;
+
+  const head = (): Frontier => {
+    const row = readTree.get();
+    const [size, bytes] = [row?.size as number, row?.frontier as Uint8Array];
+    if (latest?.tree.size === size && sameHash(latest.bytes, bytes)) return latest.tree;
+    const tree = row === undefined ? null : readFrontier(size, bytes);
+    if (tree === null) throw changed("its tree has no head");
+    latest = { tree, bytes };
+    return tree;
+  };
+
+  const leaves = (from: number, count: number): readonly Hash[] => {
+    const hashes = bytesFrom.all(from, count).map(({ bytes }) => leafHashOf(bytes as Uint8Array));
+    if (hashes.length !== count) throw changed("events are missing");
+    return hashes;
+  };
+
+  /** Of one level of tiles, the hashes that they hold: leaves, or the roots of the tiles below. All within one tile. */
+  const entries = (level: number, from: number, count: number): readonly Hash[] => {
+    const number = Math.floor(from / WIDTH);
+    const kept = tileHashes.get(level, number)?.hashes as Uint8Array | undefined;
+    if (kept !== undefined) return hashesIn(kept).slice(from % WIDTH, (from % WIDTH) + count);
+    if (level === 0) return leaves(from, count);
+    const roots = tileRoots.all(level - 1, from, count).map(({ root }) => root as Hash);
+    if (roots.length !== count) throw changed("parts of its tree are missing");
+    return roots;
+  };
+
+  const subtree: SubtreeHash = (level, index) => {
+    const width = 2 ** (level % LEVELS);
+    return wholeRoot(entries(Math.floor(level / LEVELS), index * width, width));
+  };
+
+  /**
+   * Keeps each tile that is full now. The leaves are hashed from what the database has, and MUST give the root that was appended
+   * to: what was hashed is what was written.
+   */
+  const keepTiles = (size: number, root: Hash): void => {
+    let [level, count, expected] = [0, size, root];
+    while (count % WIDTH === 0) {
+      const number = count / WIDTH - 1;
+      const hashes = entries(level, number * WIDTH, WIDTH);
+      const made = wholeRoot(hashes);
+      if (level === 0 && !sameHash(made, expected)) throw changed("events are not as they were appended");
+      keepTile.run(level, number, made, Buffer.concat(hashes));
+      [level, count, expected] = [level + 1, number + 1, made];
+    }
+  };
+
+  const grow = (leaf: Hash): void => {
+    const before = tree;
+    tree = append(before, leaf);
+    if (tree.size % WIDTH === 0) keepTiles(tree.size, tileRoot(before, leaf));
+  };
+
+  const keep = (): void => {
+    if (tree === begun) return;
+    const bytes = frontierBytes(tree);
+    keepTree.run(tree.size, bytes);
+    latest = { tree, bytes };
+  };
+
+  let acknowledged: Frontier | null = null;
+  let begun: Frontier = head();
+  let tree: Frontier = begun;
+
+  /** That the head goes on from what was acknowledged. */
+  const check = (found: Frontier, known: Frontier): void => {
+    if (found.size < known.size) throw changed(`it has ${found.size} events, and had ${known.size}`);
+    const others = found.size - known.size;
+    // What others appended is hashed, so that it is seen to be what their head is of; of very much, only what was known before.
+    const same =
+      others <= CATCH_UP
+        ? sameHash(frontierBytes(leaves(known.size, others).reduce(append, known)), frontierBytes(found))
+        : sameHash(rootAt(known.size, subtree), rootOf(known));
+    if (!same) throw changed(`its first ${known.size} events are others`);
+  };
+
+  return {
+    begin: () => {
+      begun = head();
+      if (acknowledged !== null && begun !== acknowledged) check(begun, acknowledged);
+      tree = begun;
+    },
+    append: ({ at, type, traceId, approvalId, text }) => {
+      const leaf = leafHash(text);
+      // Bound as text, which is UTF-8, and kept as those very bytes.
+      insert.run(tree.size + 1, at, type, traceId, approvalId, text);
+      grow(leaf);
+    },
+    adopt: () => {
+      for (;;) {
+        const rows = bytesFrom.all(tree.size, WIDTH);
+        for (const { bytes } of rows) grow(leafHashOf(bytes as Uint8Array));
+        if (rows.length < WIDTH) break;
+      }
+      keep();
+    },
+    end: keep,
+    committed: () => {
+      acknowledged = tree;
+    },
+    mark: () => tree,
+    undo: (mark) => {
+      tree = mark;
+    },
+    head,
+    subtree,
+  };
+}
