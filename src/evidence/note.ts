@@ -1,4 +1,4 @@
-import { createPublicKey, hash, type KeyObject, verify } from "node:crypto";
+import { createPublicKey, hash, verify } from "node:crypto";
 import { readBase64, writeBase64 } from "./base64.js";
 
 /** Who is known to sign: a name with a public Ed25519 key. */
@@ -118,14 +118,10 @@ export function openNote(note: string, keys: readonly NoteKey[]): string | null 
 
 function isSigned(text: string, signature: Uint8Array, { publicKey }: NoteKey): boolean {
   try {
-    return verify(null, Buffer.from(text), keyObjectOf(publicKey), signature);
+    const x = Buffer.from(publicKey).toString("base64url");
+    const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
+    return verify(null, Buffer.from(text), key, signature);
   } catch {
     return false;
   }
-}
-
-/** A public Ed25519 key as `node:crypto` takes it. Throws for bytes that are none. */
-function keyObjectOf(publicKey: Uint8Array): KeyObject {
-  const x = Buffer.from(publicKey).toString("base64url");
-  return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
 }
