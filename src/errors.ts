@@ -57,6 +57,7 @@ export type StoreErrorCode =
   | "store_io"
   | "store_corrupt"
   | "store_head_changed"
+  | "store_key_unusable"
   | "store_closed"
   | "store_failed";
 
@@ -107,6 +108,31 @@ export class ApprovalError extends Error {
     this.code = code;
     this.help = options.help;
     this.approvalId = options.approvalId ?? null;
+  }
+}
+
+/** Why evidence could not be handed out, or private data not be erased. Documented in `docs/evidence.md`. */
+export type EvidenceErrorCode =
+  | "event_unknown"
+  | "trace_unknown"
+  | "checkpoint_unknown"
+  | "log_changed"
+  | "folder_not_empty"
+  | "job_unknown"
+  | "job_open"
+  | "job_rejected"
+  | "job_id_ambiguous";
+
+/** A call about evidence that was refused. Nothing was changed. */
+export class EvidenceError extends Error {
+  readonly code: EvidenceErrorCode;
+  readonly help: string | undefined;
+
+  constructor(code: EvidenceErrorCode, message: string, options: { help?: string } = {}) {
+    super(message);
+    this.name = "EvidenceError";
+    this.code = code;
+    this.help = options.help;
   }
 }
 

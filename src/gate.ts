@@ -11,10 +11,19 @@ import { createPermitKeys, type PermitKeys } from "./dispatch/permit-token.js";
 import { PolicyError } from "./errors.js";
 import { queueBounds } from "./gate/asking.js";
 import { type Audit, createAudit } from "./gate/audit.js";
+import { createCheckpoints } from "./gate/checkpoints.js";
 import { createClock } from "./gate/clock.js";
 import { leave, quiet } from "./gate/closing.js";
 import { type Core, createCore, SETTLE_WAIT_MS, track } from "./gate/core.js";
 import { type DrainOptions, drain } from "./gate/drain.js";
+import {
+  type EraseBeforeOptions,
+  type Erased,
+  type ErasedBefore,
+  type EraseOptions,
+  erase,
+  eraseBefore,
+} from "./gate/erase.js";
 import { createHub } from "./gate/hub.js";
 import { uuidv7 } from "./gate/ids.js";
 import { createJobs, type Jobs } from "./gate/jobs.js";
@@ -25,6 +34,7 @@ import { createPermits, type Permits } from "./gate/permits.js";
 import { createReconsider, type Reconsider } from "./gate/reconsider.js";
 import { enterJob, note, refuseInvalid } from "./gate/refusal.js";
 import { resume } from "./gate/resume.js";
+import { openSigner } from "./gate/signing.js";
 import { openStore } from "./gate/store.js";
 import type { Submission } from "./gate/submission.js";
 import { telling } from "./gate/telling.js";
@@ -44,6 +54,7 @@ import {
   type PolicySource,
 } from "./policy/policy.js";
 import { refuseUnknown } from "./refuse-unknown.js";
+import type { Signer } from "./signer.js";
 import { foldIdentity } from "./store/approval-state.js";
 import { describeOwner, RENEW_MS } from "./store/owner.js";
 import type { Store } from "./store/port.js";
@@ -123,6 +134,17 @@ export interface Gate {
   readonly outputs: Outputs;
   readonly audit: Audit;
   readonly permits: Permits;
+  /**
+   * Erases the private values of a job, with their salts: payload, labels, annotations, output, error and notes. The log stays
+   * whole and still proves what happened. Rejects with an `EvidenceError` while the job is open (`job_open`), or a rejection of
+   * it stands (`job_rejected`). The id stays spent.
+   */
+  readonly erase: (jobId: string, options?: EraseOptions) => Promise<Erased>;
+  /**
+   * The same for all jobs that have not changed since before a time (milliseconds since 1970-01-01T00:00:00Z): for keeping
+   * private data for so long and no longer. Looks at every job; what is open keeps its values.
+   */
+  readonly eraseBefore: (at: number, options?: EraseBeforeOptions) => Promise<ErasedBefore>;
   /** The policy in force as far as this process knows. */
   readonly policy: Policy;
   /**
@@ -153,7 +175,8 @@ export async function createGate(options: GateOptions): Promise<Gate> {
   const ownStore = typeof settings.store === "string";
   const store = await openStore(settings.store);
   try {
-    return await openGate({ settings, dispatchers, permitKeys, policy, store, ownStore });
+    const signer = await openSigner(settings, store);
+    return await openGate({ settings, dispatchers, permitKeys, signer, policy, store, ownStore });
   } catch (error) {
     if (ownStore) await store.close();
     throw error;
@@ -169,18 +192,24 @@ interface Opening {
   readonly settings: Settings;
   readonly dispatchers: ReturnType<typeof createDispatchers>;
   readonly permitKeys: PermitKeys;
+  readonly signer: Signer;
   readonly policy: Policy | null;
   readonly store: Store;
   readonly ownStore: boolean;
 }
 
-async function openGate({ settings, dispatchers, permitKeys, policy, store, ownStore }: Opening): Promise<Gate> {
+async function openGate(opening: Opening): Promise<Gate> {
+  const { settings, dispatchers, permitKeys, signer, policy, store, ownStore } = opening;
   const { at = 0 } = await store.read({ kind: "time" });
   const clock = createClock(settings.now, at);
   const openedAt = clock.wall();
   const owner = describeOwner(uuidv7(openedAt), openedAt);
   let closed = false;
-  const told = telling(store, (events) => hub.tell(events));
+  const checkpoints = createCheckpoints({ store, signer, rhythm: settings.checkpoints, now: clock.wall });
+  const told = telling(store, (events) => {
+    hub.tell(events);
+    checkpoints.tell(events);
+  });
   const hub = createHub({
     store: told,
     now: clock.wall,
@@ -194,6 +223,8 @@ async function openGate({ settings, dispatchers, permitKeys, policy, store, ownS
     dispatchers,
     hub,
     permitKeys,
+    signer,
+    checkpoints,
     owner,
     isClosed: () => closed,
   });
@@ -226,6 +257,7 @@ async function openGate({ settings, dispatchers, permitKeys, policy, store, ownS
     await tending;
     try {
       await leave(core, store, owner);
+      await checkpoints.close();
     } finally {
       if (ownStore) await store.close();
     }
@@ -358,6 +390,10 @@ function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void
     outputs: createOutputs(core),
     audit: createAudit(core),
     permits: createPermits(core),
+
+    erase: async (jobId, options) => track(core, erase(core, jobId, options)),
+
+    eraseBefore: async (at, options) => track(core, eraseBefore(core, at, options)),
 
     get policy() {
       return core.inForce().policy;

@@ -23,6 +23,8 @@ export { createReplayMemory, type ReplayMemoryOptions, type ReplayStore } from "
 export {
   ApprovalError,
   type ApprovalErrorCode,
+  EvidenceError,
+  type EvidenceErrorCode,
   GuardError,
   type GuardErrorCode,
   isNoEffectError,
@@ -44,16 +46,20 @@ export type { EventType } from "./evidence/event.js";
 export type { Approval, ApprovalChange, ShownApproval, Vote } from "./gate/approval.js";
 export type { DecideOptions, VoteOptions } from "./gate/approval-calls.js";
 export type { ApproverInput } from "./gate/approver.js";
-export type { Audit, AuditEvent, Timeline, TimelineEntry } from "./gate/audit.js";
+export type { Audit, AuditEvent, EventsOptions, EventsPage, SignedCheckpoint } from "./gate/audit.js";
+export type { CheckpointRhythm } from "./gate/checkpoints.js";
 export type { ApprovalRef } from "./gate/desk.js";
 export type { DrainOptions } from "./gate/drain.js";
+export type { EraseBeforeOptions, Erased, ErasedBefore, EraseOptions } from "./gate/erase.js";
 export type { GateEvent } from "./gate/hub.js";
 export type { Jobs } from "./gate/jobs.js";
 export type { DerivedTags, GateOptions } from "./gate/options.js";
 export type { OutputRef, Outputs, ReleasedOutput, ReleaseOptions } from "./gate/outputs.js";
 export type { PermitCheck, Permits } from "./gate/permits.js";
+export type { Receipt } from "./gate/receipt.js";
 export type { QuarantinedOutput } from "./gate/show-output.js";
 export type { ApprovalStats } from "./gate/stats.js";
+export type { Timeline, TimelineEntry, TimelineRef } from "./gate/timeline.js";
 export { type CallOptions, createGate, type Gate, type Gated, type SubmitOptions } from "./gate.js";
 export type { Actor, ActorType, AdmittedJob, DecidableJob, Job, JobConstraints, JobResources } from "./job/job.js";
 export { loadPolicy } from "./load-policy.js";
@@ -97,4 +103,5 @@ export {
   type PolicySource,
   type QueueLimits,
 } from "./policy/policy.js";
-export { defineStore, type Store } from "./store/port.js";
+export { createSigner, type Signer, type SignerOptions } from "./signer.js";
+export { defineStore, type EventFilter, type Store } from "./store/port.js";

@@ -13,7 +13,9 @@ const LEVELS: ReadonlyMap<string, number> = new Map([
     (name) => [name, 0] as const,
   ),
   ...["job", "policy", "output", "evidence"].map((name) => [name, 1] as const),
-  ...["dispatch", "store", "analysis", "load-policy.ts", "refuse-unknown.ts"].map((name) => [name, 2] as const),
+  ...["dispatch", "store", "analysis", "load-policy.ts", "refuse-unknown.ts", "signer.ts"].map(
+    (name) => [name, 2] as const,
+  ),
   ...["gate.ts", "gate", "approvals.ts", "detect-tags.ts", "open-approvals.ts", "model-text.ts", "wrap.ts"].map(
     (name) => [name, 3] as const,
   ),

@@ -47,6 +47,8 @@ function sentence(type: EventType, body: JsonObject): string {
       return `${named(body.audience)} took the permit of an attempt`;
     case "permit.refused":
       return `${named(body.audience)} was shown a permit that does not hold: ${reason(body.reason)}`;
+    case "checkpoint.failed":
+      return `the log could not be signed: ${text(body.message)}`;
     case "clock.jumped":
       return `the system's clock was set by ${text(body.by_ms)} ms`;
     case "gate.recovered":

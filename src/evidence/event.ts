@@ -31,6 +31,7 @@ export type EventType =
   | "output.refused"
   | "permit.spent"
   | "permit.refused"
+  | "checkpoint.failed"
   | "clock.jumped";
 
 /** Largest event, in UTF-8 bytes of its canonical JSON: what a log entry may hold (C2SP tlog-tiles). */

@@ -1,3 +1,5 @@
+import { writeBase64 } from "../evidence/base64.js";
+import { readCheckpoint } from "../evidence/checkpoint.js";
 import { displayLiteral, displaySafe } from "../evidence/display.js";
 import { displayJson, displayRows } from "../evidence/display-json.js";
 import type { AdmittedJob } from "../job/job.js";
@@ -56,9 +58,17 @@ export function renderApproval(approval: Approval): string {
     ...rows([
       ["job hash", approval.jobHash],
       ["view", approval.view],
+      ["signed with it", signedLog(approval.checkpoint)],
     ]),
   ];
   return lines.flatMap((line) => displayRows(displaySafe(line))).join("\n");
+}
+
+/** The log that holds the request, as it was signed: a reviewer who notes this down can tell later that it was changed. */
+function signedLog(note: string | null): string | null {
+  const signed = note === null ? null : readCheckpoint(note);
+  if (signed === null) return null;
+  return `the log ${displayLiteral(signed.origin)} of ${signed.size} events, root ${writeBase64(signed.root)}`;
 }
 
 function jobLines({ tenantId, derivedTags, derivedSince }: Approval, job: AdmittedJob | null): readonly string[] {

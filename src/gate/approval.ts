@@ -95,6 +95,11 @@ export interface Approval {
   readonly changes: readonly ApprovalChange[];
   /** Until when a rejection stands against the same content; null where none does. */
   readonly standsUntil: number | null;
+  /**
+   * The oldest signed checkpoint (C2SP tlog-checkpoint) that covers the request, moments after it was made; null until then. Who
+   * keeps it can show later that the log was changed. It is not part of the view.
+   */
+  readonly checkpoint: string | null;
   readonly votes: readonly Vote[];
 }
 

@@ -1,95 +1,135 @@
-import { describeEvent } from "../evidence/describe.js";
+import { formatKey } from "../evidence/note.js";
 import { refuseUnknown } from "../refuse-unknown.js";
-import type { LoggedEvent } from "../store/port.js";
+import { keyOf } from "../signer.js";
+import type { EventFilter, LoggedEvent } from "../store/port.js";
+import type { CheckpointRow } from "../store/rows.js";
 import type { Core } from "./core.js";
 import { pageLimit } from "./options.js";
+import { consistencySince, type Receipt, receiptOf } from "./receipt.js";
+import { readTimeline, readTimelineRef, type Timeline, type TimelineRef } from "./timeline.js";
 
 /** One event of the log, as read back. */
 export type AuditEvent = LoggedEvent;
 
-/** One event of a timeline, with what stands beside the log. */
-export interface TimelineEntry extends AuditEvent {
-  /** One line for people, display-safe: no control, bidi or zero-width character stands in it. */
-  readonly summary: string;
-  /** What was said with a vote, a withdrawal, a lifting or a release, where something was and was not erased. */
-  readonly note: string | null;
+/** Which events are asked for, and which page of them. */
+export interface EventsOptions extends EventFilter {
+  /** `next` of the page before. */
+  readonly after?: string;
+  /** 1 to 1,000, default 100. */
+  readonly limit?: number;
 }
 
-/** All events of one trace, and of every approval its jobs joined, in order. */
-export interface Timeline {
-  readonly traceId: string;
-  readonly entries: readonly TimelineEntry[];
+/** A page of the log. */
+export interface EventsPage {
+  readonly items: readonly AuditEvent[];
+  /** Give it as `after` for the next page; null at the end. */
+  readonly next: string | null;
 }
 
-/** Reads the evidence. */
+/** What was signed of the log at one size. */
+export interface SignedCheckpoint {
+  /** How many events. */
+  readonly size: number;
+  /** When, in milliseconds since 1970-01-01T00:00:00Z, by the clock of who signed. */
+  readonly at: number;
+  /** The signed note (C2SP tlog-checkpoint). */
+  readonly note: string;
+}
+
+/** Reads the evidence, and hands it out. */
 export interface Audit {
-  /** Everything about one trace id. Empty when the trace is unknown. */
-  readonly timeline: (traceId: string) => Promise<Timeline>;
-  /** The log in order, in pages. `limit`: 1 to 1,000, default 100. */
-  readonly events: (options?: {
+  /** Everything about one trace, named by its id or by a job or a request in it. Empty when it is unknown. */
+  readonly timeline: (of: TimelineRef) => Promise<Timeline>;
+  /**
+   * The log in order, in pages: all of it, or the events that meet every field given. Who asks for little of a long log waits
+   * for all of it to be looked at, in slices between which other work goes on.
+   */
+  readonly events: (options?: EventsOptions) => Promise<EventsPage>;
+  /**
+   * Proves one event to somebody who has nothing but the log's public key. `eventId` is its place in the log (`seq`). Signs
+   * the log first where the event is not under a checkpoint yet. Rejects with an `EvidenceError` (`event_unknown`).
+   */
+  readonly receipt: (eventId: number) => Promise<Receipt>;
+  /** Signs the log as it stands, unless that is done. Null for a log without events. Rejects where it cannot be signed. */
+  readonly checkpoint: () => Promise<SignedCheckpoint | null>;
+  /**
+   * Proves to somebody who holds an older checkpoint of that size that the log still begins with what it was then: the body of
+   * C2SP tlog-witness `add-checkpoint`, under the latest checkpoint. Rejects with an `EvidenceError` (`checkpoint_unknown`).
+   */
+  readonly consistency: (fromSize: number) => Promise<string>;
+  /** What was signed so far, oldest first, in pages. `limit`: 1 to 1,000, default 100. */
+  readonly checkpoints: (options?: {
     readonly after?: string;
     readonly limit?: number;
-  }) => Promise<{ readonly items: readonly AuditEvent[]; readonly next: string | null }>;
+  }) => Promise<{ readonly items: readonly SignedCheckpoint[]; readonly next: string | null }>;
+  /** The public key that signs the log, as a verifier key (C2SP signed-note, Go's `note.NewVerifier`). Give it to who checks. */
+  readonly key: string;
 }
+
+const FILTERS: readonly (keyof EventFilter)[] = [
+  "types",
+  "from",
+  "to",
+  "traceId",
+  "jobId",
+  "approvalId",
+  "tenantId",
+  "actorId",
+  "topic",
+  "ruleId",
+  "status",
+];
 
 /** The evidence of one gate. */
 export function createAudit(core: Core): Audit {
-  const timelineEvents = async (traceId: string): Promise<readonly LoggedEvent[]> => {
-    const all: LoggedEvent[] = [];
-    let after: string | null = null;
-    do {
-      const page = await core.store.page({ kind: "timeline", traceId, after, limit: 1_000 });
-      all.push(...(page.events ?? []));
-      after = page.next;
-    } while (after !== null);
-    return all;
-  };
+  const { store, checkpoints } = core;
+  return Object.freeze({
+    key: formatKey(keyOf(core.signer)),
 
-  /** What people said, by the kinds of the values that it is kept as. */
-  const notesOf = async (noted: readonly LoggedEvent[]): Promise<ReadonlyMap<string, string>> => {
-    const approvals = new Set(noted.flatMap((event) => (isOfOutput(event) ? [] : (event.approvalId ?? []))));
-    const jobs = new Map(noted.filter(isOfOutput).map(({ body }) => [String(body.quarantine_id), body]));
-    const vaults: ReadonlyMap<string, string>[] = [];
-    for (const id of approvals) {
-      const stored = await core.store.read({ kind: "approval", id });
-      vaults.push(...(stored.approvals ?? []).map(({ vault }) => vault));
-    }
-    for (const { job_id: id, tenant_id: tenantId } of jobs.values()) {
-      const stored = await core.store.read({ kind: "job", id: String(id), tenantId: String(tenantId) });
-      vaults.push(...(stored.jobs ?? []).map(({ vault }) => vault));
-    }
-    return new Map(vaults.flatMap((vault) => [...vault].filter(([kind]) => kind.startsWith("note:"))));
-  };
+    timeline: async (of: TimelineRef) => readTimeline(store, readTimelineRef(of)),
 
-  return {
-    timeline: async (traceId) => {
-      if (typeof traceId !== "string" || traceId === "") throw new TypeError("a timeline needs a trace id");
-      const events = await timelineEvents(traceId);
-      const noted = events.filter(({ body }) => typeof body.note_ref === "string");
-      const notes = await notesOf(noted);
-      const entries = events.map((event) => {
-        const note = notes.get(noteKindOf(event)) ?? null;
-        return Object.freeze({ ...event, note, summary: describeEvent(event.type, event.body) });
-      });
-      return Object.freeze({ traceId, entries });
+    events: async (options: EventsOptions = {}) => {
+      refuseUnknown(options, [...FILTERS, "after", "limit"], "audit.events");
+      const { after = null, limit, ...filter } = options;
+      checkFilter(filter);
+      const asked = Object.keys(filter).length === 0 ? {} : { filter };
+      const items: LoggedEvent[] = [];
+      const most = pageLimit(limit);
+      let next = after;
+      do {
+        const page = await store.page({ kind: "events", ...asked, after: next, limit: most - items.length });
+        items.push(...(page.events ?? []));
+        next = page.next;
+      } while (next !== null && items.length < most);
+      return { items, next };
     },
-    events: async (options = {}) => {
-      refuseUnknown(options, ["after", "limit"], "audit.events");
+
+    receipt: async (eventId: number) => receiptOf(core, eventId),
+
+    checkpoint: async () => signed(await checkpoints.now()),
+
+    consistency: async (fromSize: number) => consistencySince(core, fromSize),
+
+    checkpoints: async (options: { readonly after?: string; readonly limit?: number } = {}) => {
+      refuseUnknown(options, ["after", "limit"], "audit.checkpoints");
       const limit = pageLimit(options.limit);
-      const page = await core.store.page({ kind: "events", after: options.after ?? null, limit });
-      return { items: page.events ?? [], next: page.next };
+      const page = await store.page({ kind: "checkpoints", after: options.after ?? null, limit });
+      return { items: page.checkpoints ?? [], next: page.next };
     },
-  };
+  });
 }
 
-/** As what a note to this event is kept, should there be one. */
-function noteKindOf(event: LoggedEvent): string {
-  const { approvalId, body } = event;
-  const about = isOfOutput(event) ? String(body.quarantine_id) : String(approvalId);
-  return `note:${about}:${String(body.note_ref)}`;
+function signed(row: CheckpointRow | null): SignedCheckpoint | null {
+  return row === null ? null : { size: row.size, at: row.at, note: row.note };
 }
 
-/** An output has notes of its own, whether or not its job stands by a request. */
-function isOfOutput({ type }: LoggedEvent): boolean {
-  return type === "output.released";
+/** Throws a `TypeError` for what could only ever find nothing. */
+function checkFilter({ types, from, to, ...texts }: EventFilter): void {
+  if (types !== undefined && !Array.isArray(types)) throw new TypeError("`types` must be a list of event types");
+  for (const [name, time] of Object.entries({ from, to })) {
+    if (time !== undefined && !Number.isFinite(time)) throw new TypeError(`\`${name}\` must be a time in milliseconds`);
+  }
+  for (const [name, text] of Object.entries(texts)) {
+    if (text !== undefined && typeof text !== "string") throw new TypeError(`\`${name}\` must be a string`);
+  }
 }

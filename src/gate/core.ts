@@ -3,9 +3,11 @@ import type { PermitKeys } from "../dispatch/permit-token.js";
 import { PolicyError, StoreError } from "../errors.js";
 import type { Json, Outcome } from "../outcome.js";
 import { compilePolicy, documentText, type Policy } from "../policy/policy.js";
+import type { Signer } from "../signer.js";
 import { LEASE_MS } from "../store/owner.js";
 import type { SettleRequest, Store } from "../store/port.js";
 import type { OwnerRow } from "../store/rows.js";
+import type { Checkpoints } from "./checkpoints.js";
 import type { Clock } from "./clock.js";
 import type { Hub } from "./hub.js";
 import type { Settings } from "./options.js";
@@ -25,6 +27,9 @@ export interface Core {
   /** Who waits for a request, and who is told of what happens to it. */
   readonly hub: Hub;
   readonly permitKeys: PermitKeys;
+  readonly signer: Signer;
+  /** Signs the log. */
+  readonly checkpoints: Checkpoints;
   readonly ownerId: string;
   /** The policy in force as far as this process knows; the store checks it in every step. */
   readonly inForce: () => InForce;
@@ -68,6 +73,8 @@ export interface CoreParts {
   readonly dispatchers: Dispatchers;
   readonly hub: Hub;
   readonly permitKeys: PermitKeys;
+  readonly signer: Signer;
+  readonly checkpoints: Checkpoints;
   readonly owner: OwnerRow;
   readonly isClosed: () => boolean;
 }

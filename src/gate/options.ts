@@ -1,12 +1,15 @@
 import { types } from "node:util";
 import type { Dispatch, EnforcedDispatch } from "../dispatch/dispatcher.js";
 import type { Enforcer } from "../dispatch/enforcer.js";
+import { type NoteKey, parseKey } from "../evidence/note.js";
 import { DEFAULT_MAX_JOB_BYTES } from "../job/admit.js";
 import type { AdmittedJob } from "../job/job.js";
 import { type HostDetector, type HostDetectors, readDetectors } from "../output/detectors.js";
 import type { Policy, PolicySource, QueueLimits } from "../policy/policy.js";
 import { refuseUnknown } from "../refuse-unknown.js";
+import { checkSigner, type Signer } from "../signer.js";
 import type { Store } from "../store/port.js";
+import type { CheckpointRhythm } from "./checkpoints.js";
 import type { GateEvent } from "./hub.js";
 
 /** What `deriveTags` may answer. */
@@ -72,6 +75,25 @@ export interface GateOptions {
    * made it is answered. What it throws is ignored. At most once: a feed that misses nothing is `audit.events`.
    */
   readonly onEvent?: (event: GateEvent) => unknown;
+  /**
+   * Who signs the log. Default: a key file beside an SQLite file (`keyFile`); for any other store a fresh key, which is written
+   * nowhere, so that what it signs can be checked only by who keeps `audit.key`.
+   */
+  readonly signer?: Signer;
+  /**
+   * Where the key that signs the log is kept: made, for its owner alone, where there is none. Default: the path of the SQLite
+   * file with `.key` behind it.
+   */
+  readonly keyFile?: string;
+  /** Names the log in what is signed, where a key is made. Default: `dispatch-gate.local/` and 16 random hex digits. */
+  readonly origin?: string;
+  /**
+   * Verifier keys (C2SP signed-note, `name+id+key`) that signed this log before the present one: without the key that signed
+   * last, or its naming here, a gate does not open on a log. Default: none.
+   */
+  readonly formerKeys?: readonly string[];
+  /** When the log is signed without being asked to: at once for requests and votes, and at the latest by these. */
+  readonly checkpoints?: Partial<CheckpointRhythm>;
   /** The time in milliseconds since 1970-01-01T00:00:00Z. Default: the system's clock. */
   readonly now?: () => number;
 }
@@ -99,6 +121,11 @@ export interface Settings {
   readonly approvalBinding: "snapshot" | "decision";
   readonly queue: Partial<QueueLimits>;
   readonly onEvent: GateOptions["onEvent"];
+  readonly signer: Signer | undefined;
+  readonly keyFile: string | undefined;
+  readonly origin: string | undefined;
+  readonly formerKeys: readonly NoteKey[];
+  readonly checkpoints: CheckpointRhythm;
   readonly now: (() => number) | undefined;
 }
 
@@ -123,6 +150,11 @@ const KNOWN: readonly (keyof GateOptions)[] = [
   "approvalBinding",
   "queue",
   "onEvent",
+  "signer",
+  "keyFile",
+  "origin",
+  "formerKeys",
+  "checkpoints",
   "now",
 ];
 
@@ -166,8 +198,28 @@ export function readOptions(options: GateOptions): Settings {
     approvalBinding,
     queue: readQueue(options.queue),
     onEvent: options.onEvent,
+    signer: options.signer === undefined ? undefined : checkSigner(options.signer),
+    keyFile: optionalText("keyFile", options.keyFile) ?? undefined,
+    origin: optionalText("origin", options.origin) ?? undefined,
+    formerKeys: listOf("formerKeys", options.formerKeys).map(readKey),
+    checkpoints: readRhythm(options.checkpoints),
     now: options.now,
   });
+}
+
+function readKey(text: unknown): NoteKey {
+  const key = typeof text === "string" ? parseKey(text) : null;
+  if (key === null) throw new TypeError("`formerKeys` must hold verifier keys: `name+id+key`");
+  return key;
+}
+
+function readRhythm(rhythm: Partial<CheckpointRhythm> = {}): CheckpointRhythm {
+  if (typeof rhythm !== "object" || rhythm === null) throw new TypeError("`checkpoints` must be an object");
+  refuseUnknown(rhythm, ["everyEvents", "everySec"], "checkpoints");
+  const { everyEvents = 1_000, everySec = 1 } = rhythm;
+  countIn("checkpoints.everyEvents", everyEvents);
+  numberIn("checkpoints.everySec", everySec, Number.MIN_VALUE, 86_400);
+  return Object.freeze({ everyEvents, everySec });
 }
 
 function listOf<Item>(name: string, list: readonly Item[] | undefined): readonly Item[] {

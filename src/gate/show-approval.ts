@@ -10,7 +10,7 @@ import { summarize } from "./recorded.js";
 import { readBack } from "./stored-job.js";
 
 /** A request as data, at a moment. */
-export function showApproval({ row, votes, vault, before }: StoredApproval, now: number): Approval {
+export function showApproval({ row, votes, vault, before, checkpoint }: StoredApproval, now: number): Approval {
   const { state, expiresAt } = summarize(row, now);
   const shown = JSON.parse(row.shown) as ShownFacts;
   return Object.freeze({
@@ -45,6 +45,7 @@ export function showApproval({ row, votes, vault, before }: StoredApproval, now:
     supersededBy: row.supersededBy,
     changes: before === null ? [] : changesBetween(askedBy(before), askedBy(row)),
     standsUntil: standsUntil(row),
+    checkpoint: checkpoint?.note ?? null,
     votes: votes.map((vote) => ({
       approver: { id: vote.approverId, kind: vote.kind, roles: vote.roles, assurance: vote.assurance },
       vote: vote.vote,

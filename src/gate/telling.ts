@@ -12,8 +12,13 @@ export function telling(store: Store, tell: (events: readonly SealedEvent[]) => 
   };
   return {
     kind: store.kind,
+    ...(store.keyFile === undefined ? {} : { keyFile: store.keyFile }),
     claim: (request) => told(store.claim(request)),
-    settle: (request) => store.settle(request),
+    settle: async (request) => {
+      const answer = await store.settle(request);
+      if (answer.status === "settled") tell([request.event]);
+      return answer;
+    },
     vote: (request) => told(store.vote(request)),
     change: (change) => told(store.change(change)),
     recover: (request) => told(store.recover(request)),

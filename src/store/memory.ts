@@ -101,6 +101,10 @@ export function createMemoryStore(): Store {
 
   const subtree: SubtreeHash = (level, index) => wholeRoot(leaves.slice(index * 2 ** level, (index + 1) * 2 ** level));
   const rootText = (size: number): string => writeBase64(rootAt(size, subtree));
+  const checkpointOfApproval = (id: string): CheckpointRow | null => {
+    const opened = events.find(({ approvalId }) => approvalId === id);
+    return opened === undefined ? null : checkpointFrom(opened.seq);
+  };
   const checkpointFrom = (size: number): CheckpointRow | null =>
     checkpoints.filter((row) => row.size >= size).sort(bySize)[0] ?? null;
 
@@ -224,6 +228,7 @@ export function createMemoryStore(): Store {
     votes: votesOf(row.id),
     vault: vaultOf(row.tenantId, row.jobId),
     before: approvalAt(row.supersedes),
+    checkpoint: checkpointOfApproval(row.id),
   });
 
   const storedQuarantine = (row: JobRow): StoredQuarantine => ({

@@ -48,6 +48,8 @@ export function isStore(value: unknown): value is Store {
 export interface Store {
   /** For messages: `sqlite`, `memory`. */
   readonly kind: string;
+  /** Where the key that signs this log is kept where nobody says otherwise. Absent: nowhere. */
+  readonly keyFile?: string;
   /**
    * The one step before dispatch. MUST check id, replay, epoch, approval and limits, and either take all that
    * the job needs and record the intent, or take nothing and record why not.
@@ -344,6 +346,8 @@ export type Change = { readonly now: number; readonly waitMs: number } & (
       readonly kind: "erase";
       readonly tenantId: string;
       readonly jobId: string;
+      /** False: what copies are left is cleared by an erasure that follows. */
+      readonly clear?: boolean;
       readonly facts: EventFacts;
     }
   /** Keeps what was signed of the log. MUST refuse a root that is not the tree's at that size. Appends no event. */
@@ -533,6 +537,8 @@ export interface StoredApproval {
   readonly vault: ReadonlyMap<VaultKind, string>;
   /** The request it took the place of. */
   readonly before: ApprovalRow | null;
+  /** The oldest checkpoint that covers the event that opened it; null until the log is signed. */
+  readonly checkpoint: CheckpointRow | null;
 }
 
 /** A job with what is kept of its withheld output. */

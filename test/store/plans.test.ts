@@ -30,7 +30,11 @@ function planOf(connection: Connection, text: string): readonly string[] {
     .map(({ detail }) => String(detail))
     .filter((detail) => GROWING.some((table) => detail.startsWith(`SCAN ${table}`)));
   // The latest of all is one step from the end.
-  return walks.filter((detail) => !OF_THE_FEW.test(detail) && !/FROM events ORDER BY seq DESC LIMIT 1|FROM checkpoints ORDER BY size DESC LIMIT 1/.test(text));
+  return walks.filter(
+    (detail) =>
+      !OF_THE_FEW.test(detail) &&
+      !/FROM events ORDER BY seq DESC LIMIT 1|FROM checkpoints ORDER BY size DESC LIMIT 1/.test(text),
+  );
 }
 
 test("no query of the store walks through a table that grows", async () => {

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { StoreError } from "../../errors.js";
 import { writeBase64 } from "../../evidence/base64.js";
 import { rootOf } from "../../evidence/merkle.js";
@@ -98,6 +99,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     votes: tables.votes(row.id),
     vault: tables.vault(row.tenantId, row.jobId),
     before: row.supersedes === null ? null : tables.approval(row.supersedes),
+    checkpoint: tables.checkpointOfApproval(row.id),
   });
 
   const storedQuarantine = (row: JobRow): StoredQuarantine => ({
@@ -188,6 +190,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
 
   return defineStore({
     kind: "sqlite",
+    ...(path === ":memory:" ? {} : { keyFile: `${resolve(path)}.key` }),
     commits: commits.count,
 
     claim: (request) => {
@@ -242,7 +245,8 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
 
     change: async (change) => {
       const answer = await transact(() => judgeChange(change, changeView(change)), change.waitMs);
-      return answer.status === "erased" && answer.values > 0 ? { ...answer, cleared: clear() } : answer;
+      if (answer.status !== "erased" || change.kind !== "erase") return answer;
+      return { ...answer, cleared: change.clear !== false && clear() };
     },
 
     recover: (request) =>

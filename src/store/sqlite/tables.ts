@@ -105,6 +105,8 @@ export interface Tables {
   readonly approvalsOfJob: (tenantId: string, jobId: string) => readonly ApprovalRow[];
   readonly policyOf: (snapshot: string) => ActivePolicy | null;
   readonly checkpointFrom: (size: number) => CheckpointRow | null;
+  /** The oldest that covers the first event of a request. */
+  readonly checkpointOfApproval: (id: string) => CheckpointRow | null;
   readonly latestCheckpoint: () => CheckpointRow | null;
   readonly checkpointsAfter: (size: number, limit: number) => readonly CheckpointRow[];
   readonly event: (seq: number) => LoggedEvent | null;
@@ -250,6 +252,10 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
     "SELECT epoch, snapshot, document FROM policies WHERE snapshot = ? ORDER BY epoch DESC LIMIT 1",
   );
   const checkpointFrom = sql("SELECT size, at, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT 1");
+  const checkpointOfApproval = sql(
+    `SELECT size, at, note FROM checkpoints
+     WHERE size >= (SELECT seq FROM events WHERE approval_id = ? ORDER BY seq LIMIT 1) ORDER BY size LIMIT 1`,
+  );
   const latestCheckpoint = sql("SELECT size, at, note FROM checkpoints ORDER BY size DESC LIMIT 1");
   const checkpointsAfter = sql("SELECT size, at, note FROM checkpoints WHERE size > ? ORDER BY size LIMIT ?");
   const event = sql(`SELECT ${EVENT_COLUMNS} FROM events WHERE seq = ?`);
@@ -533,6 +539,7 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
     approvalsOfJob: (tenantId, jobId) => approvalsOfJob.all(jobId, tenantId).map(approvalOf),
     policyOf: (snapshot) => one(policyOfSnapshot.get(snapshot), policyOf),
     checkpointFrom: (size) => one(checkpointFrom.get(size), checkpointOf),
+    checkpointOfApproval: (id) => one(checkpointOfApproval.get(id), checkpointOf),
     latestCheckpoint: () => one(latestCheckpoint.get(), checkpointOf),
     checkpointsAfter: (size, limit) => checkpointsAfter.all(size, limit).map(checkpointOf),
     event: (seq) => one(event.get(seq), eventOf),
