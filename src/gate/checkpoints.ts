@@ -1,4 +1,3 @@
-import { StoreError } from "../errors.js";
 import { type Checkpoint, formatCheckpoint, readCheckpoint } from "../evidence/checkpoint.js";
 import { boundText, type SealedEvent } from "../evidence/event.js";
 import { isConsistent } from "../evidence/proof.js";
@@ -6,6 +5,7 @@ import { type Signer, signNote } from "../signer.js";
 import type { Store } from "../store/port.js";
 import { readHash } from "../store/prove.js";
 import type { CheckpointRow } from "../store/rows.js";
+import { headChanged } from "./head-changed.js";
 
 /** When the log is signed without being asked to. */
 export interface CheckpointRhythm {
@@ -55,8 +55,10 @@ export function createCheckpoints({ store, signer, rhythm, now }: CheckpointPart
     [timer, due, unsigned] = [undefined, undefined, 0];
     const [{ tree }, { checkpoint }] = [await store.read({ kind: "tree" }), await store.read(LATEST)];
     if (tree === undefined || tree.size === 0) return null;
-    if (checkpoint !== undefined && checkpoint !== null && checkpoint.size >= tree.size) return checkpoint;
-    if (checkpoint) await mustGoOnFrom(checkpoint, tree.size);
+    if (checkpoint !== undefined && checkpoint !== null) {
+      await mustGoOnFrom(checkpoint, tree.size);
+      if (checkpoint.size === tree.size) return checkpoint;
+    }
     const text = formatCheckpoint({ origin: signer.name, size: tree.size, root: readHash(tree.root) });
     const note = await signNote(signer, text);
     const at = now();
@@ -138,13 +140,3 @@ export function createCheckpoints({ store, signer, rhythm, now }: CheckpointPart
 }
 
 const LATEST = { kind: "checkpoint", size: null } as const;
-
-function headChanged(size: number): StoreError {
-  return new StoreError(
-    "store_head_changed",
-    `the log does not go on from what was signed of its first ${size} events`,
-    {
-      help: "stop all gates on it; find out whether the file was swapped, or a backup put back, and keep both files",
-    },
-  );
-}

@@ -40,7 +40,7 @@ export function outcomeOfRow(
   const base: OutcomeBase = {
     jobId: row.id,
     traceId: row.traceId,
-    jobHash: row.hash,
+    jobHash: row.hash === "" ? null : row.hash,
     decision: row.decision === null ? null : (JSON.parse(row.decision) as Decision),
     ...(approval === null ? {} : { approval: summarize(approval, now) }),
     ...(row.constraints === null ? {} : { constraints: JSON.parse(row.constraints) as Constraints }),
