@@ -270,7 +270,7 @@ function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void
   const { dispatchers, settings } = core;
 
   const submission = (job: unknown, choice: DispatchChoice | undefined, options: SubmitOptions): Submission => ({
-    enter: () => enterJob(core, job),
+    enter: (traceId) => enterJob(core, job, traceId),
     choose: () => dispatchers.choose(choice),
     intent: "dispatch",
     opens: true,

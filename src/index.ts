@@ -20,6 +20,7 @@ export type { Guard } from "./dispatch/guard.js";
 export type { Permit, TokenOptions } from "./dispatch/permit.js";
 export type { PermitJwk, PublicJwk } from "./dispatch/permit-key.js";
 export { createReplayMemory, type ReplayMemoryOptions, type ReplayStore } from "./dispatch/replay.js";
+export type { TraceHeaders } from "./dispatch/trace.js";
 export {
   ApprovalError,
   type ApprovalErrorCode,
@@ -60,6 +61,18 @@ export type { Receipt } from "./gate/receipt.js";
 export type { QuarantinedOutput } from "./gate/show-output.js";
 export type { ApprovalStats } from "./gate/stats.js";
 export type { Timeline, TimelineEntry, TimelineRef } from "./gate/timeline.js";
+export type {
+  Telemetry,
+  TelemetryAttempt,
+  TelemetryAttemptEnd,
+  TelemetryCall,
+  TelemetryDecided,
+  TelemetryDecision,
+  TelemetryEnd,
+  TelemetryFindings,
+  TelemetryLate,
+  TelemetryOperation,
+} from "./gate/telemetry.js";
 export { type CallOptions, createGate, type Gate, type Gated, type SubmitOptions } from "./gate.js";
 export type { Actor, ActorType, AdmittedJob, DecidableJob, Job, JobConstraints, JobResources } from "./job/job.js";
 export { loadPolicy } from "./load-policy.js";

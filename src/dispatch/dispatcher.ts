@@ -4,6 +4,7 @@ import type { Constraints } from "../outcome.js";
 import type { Enforcer } from "./enforcer.js";
 import type { Guard } from "./guard.js";
 import type { Permit } from "./permit.js";
+import type { TraceHeaders } from "./trace.js";
 
 /** What a dispatch function is told besides the job. */
 export interface DispatchContext {
@@ -17,6 +18,8 @@ export interface DispatchContext {
   /** The same for all attempts of one job, and for no other job. */
   readonly idempotencyKey: string;
   readonly traceId: string;
+  /** Of this attempt, to hand on to workers as headers. Frozen; empty where the gate has no `telemetry`. */
+  readonly trace: TraceHeaders;
   /** Answers with paths and connections that the constraints of this run permit, and refuses others. */
   readonly guard: Guard;
 }

@@ -8,6 +8,7 @@ import { createGuard, openPaths, type WatchedGuard } from "./guard.js";
 import type { Permit } from "./permit.js";
 import { type ChunkSource, openSource } from "./source.js";
 import type { Streamed } from "./streamed.js";
+import { NO_TRACE, type WatchedAttempt } from "./trace.js";
 
 /** One call of the dispatch function, as the record holds it. */
 export interface Attempt {
@@ -46,6 +47,8 @@ export interface Run {
   readonly mayRetry: (nextAttempt: number, leftMs: number) => Promise<boolean>;
   /** Says of an error that the attempt had no effect, beside those that say so themselves. */
   readonly isWithoutEffect: ((error: unknown) => boolean) | undefined;
+  /** Told of each attempt, and calls it; null where nobody watches. */
+  readonly watch: ((attempt: number) => WatchedAttempt) | null;
   /** Told of each call, which resolves when the function has really ended. */
   readonly onCall: (ended: Promise<unknown>) => void;
   /** Every guard that was asked for is put here. */
@@ -84,14 +87,18 @@ export async function runAttempts(run: Run): Promise<RunEnd> {
 
   for (let attempt = 1; ; attempt += 1) {
     const began = run.monotonic();
-    const ending = await callOnce(run, { attempt, path, left }, left());
+    const watch = run.watch === null ? null : run.watch(attempt);
+    const ending = await callOnce(run, { attempt, path, left, watch }, left());
     const durationMs = run.monotonic() - began;
     if (ending.kind === "timed_out") {
+      watch?.end("timed_out", durationMs);
       attempts.push({ attempt, ended: "timed_out", durationMs });
       return { kind: "timed_out", attempts };
     }
     const retriable = ending.kind === "threw" && hadNoEffect(run, ending.error);
-    attempts.push({ attempt, ended: retriable ? "no_effect" : wordFor(ending), durationMs });
+    const ended = retriable ? "no_effect" : wordFor(ending);
+    attempts.push({ attempt, ended, durationMs });
+    watch?.end(ended, durationMs);
     if (!retriable || attempt > retries || gaveUp(run)) return { attempts, ...ending };
     const pauseMs = Math.random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt);
     if (pauseMs >= left()) return { attempts, ...ending };
@@ -127,6 +134,7 @@ interface Turn {
   readonly path: PathGuard | undefined;
   /** Milliseconds that the run has left. */
   readonly left: () => number;
+  readonly watch: WatchedAttempt | null;
 }
 
 /** One call, waited for until it ends or its time is over: whichever comes first, and nothing after it. */
@@ -148,14 +156,15 @@ function callOnce(run: Run, turn: Turn, budgetMs: number): Promise<Ending | { re
       resolve(inTime ? ending : { kind: "timed_out" });
       if (!inTime) run.onLate(ending, turn.attempt);
     };
-    const called = call(run, turn, stop);
+    const { watch } = turn;
+    const called = watch === null ? call(run, turn, stop) : watch.run(() => call(run, turn, stop));
     run.onCall(called);
     called.then(ended, reject);
   });
 }
 
 /** Every way a function can end, as a value: it may throw at once, reject, or answer. */
-async function call(run: Run, { attempt, path, left }: Turn, stop: Stop): Promise<Ending> {
+async function call(run: Run, { attempt, path, left, watch }: Turn, stop: Stop): Promise<Ending> {
   let watched: WatchedGuard | undefined;
   let ended = false;
   const context = Object.freeze({
@@ -175,6 +184,7 @@ async function call(run: Run, { attempt, path, left }: Turn, stop: Stop): Promis
     attempt,
     idempotencyKey: run.idempotencyKey,
     traceId: run.job.traceId,
+    trace: watch === null ? NO_TRACE : watch.headers,
   });
   try {
     const value = await run.dispatch(run.job, context);

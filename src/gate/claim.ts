@@ -22,6 +22,7 @@ import { decideAdmitted, type Policy } from "../policy/policy.js";
 import { quoted } from "../policy/source.js";
 import { foldIdentity } from "../store/approval-state.js";
 import type { ClaimAnswer, ClaimedLimit, ClaimedPool, ClaimRequest, Verdict } from "../store/port.js";
+import type { Recorded } from "../store/rows.js";
 import { fingerprint, queueBounds, spansOf } from "./asking.js";
 import type { Core, InForce } from "./core.js";
 import { freshSalt, uuidv7 } from "./ids.js";
@@ -45,7 +46,7 @@ export interface Asking {
 
 /** What the store answered, with what was decided for it. */
 export interface Asked {
-  readonly answer: Exclude<ClaimAnswer, { readonly status: "policy_changed" | "tags_known" }>;
+  readonly answer: Recorded<Exclude<ClaimAnswer, { readonly status: "policy_changed" | "tags_known" }>>;
   /** The tags that were counted with, in the end. */
   readonly derivedTags: readonly string[];
   /** Folded ids of the actor, whom it acts for, and who submits. */

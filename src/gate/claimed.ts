@@ -11,6 +11,7 @@ import { type Core, type InForce, SETTLE_WAIT_MS } from "./core.js";
 import { freshSalt } from "./ids.js";
 import { summarize } from "./recorded.js";
 import type { Judged } from "./submission.js";
+import type { Watch } from "./watch.js";
 
 /** A job whose claim is on disk. From the call of its function on, the effect may have happened. */
 export interface Claimed {
@@ -31,6 +32,7 @@ export interface Claimed {
   readonly signal: AbortSignal | undefined;
   /** Told the chunks of an output that is passed on as it comes; null where it is gathered first. */
   readonly onStream: ((chunks: AsyncIterable<unknown>) => void) | null;
+  readonly watch: Watch | null;
   readonly permitFor: (attempt: number, leftMs: () => number) => Permit;
   readonly firstPermit: Permit;
   /** How long the first attempt still has: told once it begins. */
@@ -43,7 +45,7 @@ export function takeOver(
   judged: Judged,
   answer: Extract<ClaimAnswer, { readonly status: "claimed" }>,
 ): Claimed {
-  const { admission, asked, chosen, signal, onStream } = judged;
+  const { admission, asked, chosen, signal, onStream, watch } = judged;
   const { job: row, approval } = answer;
   if (chosen.dispatch === null) throw new TypeError("a claim needs a dispatch function");
   const { inForce } = asked;
@@ -79,6 +81,7 @@ export function takeOver(
     dispatch: chosen.dispatch,
     signal,
     onStream,
+    watch,
     permitFor,
     firstPermit: permitFor(1, () => first.leftMs()),
     first,

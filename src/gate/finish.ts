@@ -15,6 +15,7 @@ import { outputRules } from "./output-rules.js";
 import { passOn } from "./pass-on.js";
 import { type Beside, inspect, type Seen, UNASKED, wasAsked } from "./seen.js";
 import { prepareSettlement, record, recordLate, type Settlement, settleUnknown } from "./settle.js";
+import { lateFacts } from "./telemetry-facts.js";
 
 /** Dispatch, inspect, settle. Rejects only when one of them fails; the caller turns that into `UNKNOWN`. */
 export async function finish(core: Core, claimed: Claimed): Promise<Outcome> {
@@ -56,6 +57,7 @@ function dispatch(core: Core, claimed: Claimed, guards: WatchedGuard[]): Promise
     guards,
     mayRetry: (attempt, leftMs) => mayRetry(core, claimed, { attempt, leftMs }).catch(() => false),
     readStream: (source, by) => readStream(core, claimed, source, { by, guards }),
+    watch: claimed.watch?.attempt ?? null,
     onCall: (called) => holdPlaces(core, claimed, called),
     onLate: (ending, attempt) => void track(core, late(core, claimed, { ending, attempt, guards })),
   });
@@ -121,7 +123,9 @@ interface Late {
 /** Nobody waits for a late result any more, so nobody can be told that its record failed. */
 async function late(core: Core, claimed: Claimed, came: Late): Promise<void> {
   try {
-    await recordLate(core, claimed, lookedAt(core, claimed, came), came.attempt);
+    const seen = lookedAt(core, claimed, came);
+    await recordLate(core, claimed, seen, came.attempt);
+    claimed.watch?.late(came.attempt, () => lateFacts(seen));
   } catch {
     // The outcome that counts was settled when the time was over.
   }

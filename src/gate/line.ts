@@ -10,6 +10,9 @@ import { evaluationOf, outcomeOfRow, summarize } from "./recorded.js";
 import { CLOSED, faultOutcome, ID_REUSED, POLICY_CHANGED, reasonOfFault } from "./refusal.js";
 import type { Judged, Submission } from "./submission.js";
 import { deriveTags, NONE } from "./tags.js";
+import { decidedFacts, endFacts } from "./telemetry-facts.js";
+import type { Watch } from "./watch.js";
+import { watching } from "./watching.js";
 
 /**
  * The line: admit, decide, constrain, claim | dispatch, inspect, settle.
@@ -18,11 +21,16 @@ import { deriveTags, NONE } from "./tags.js";
  * run ({@link beforeDispatch}); whatever fails from it on leaves the output withheld and the answer `UNKNOWN`, since
  * the effect may have happened ({@link afterClaim}). Neither ever rejects.
  */
-export async function evaluateAndDispatch(core: Core, submission: Submission): Promise<Outcome> {
+export function evaluateAndDispatch(core: Core, submission: Submission): Promise<Outcome> {
+  return watching(core, submission, dispatchPass);
+}
+
+async function dispatchPass(core: Core, submission: Submission, watch: Watch | null): Promise<Outcome> {
   const streaming = submission.stream ? createStreaming() : null;
-  const before = await beforeDispatch(core, submission, streaming);
+  const before = await beforeDispatch(core, submission, streaming, watch);
   switch (before.kind) {
     case "refused":
+      watch?.end((attempts) => endFacts(before.outcome, attempts));
       return before.outcome;
     case "ready":
       throw new TypeError("only an evaluation can be ready");
@@ -32,9 +40,15 @@ export async function evaluateAndDispatch(core: Core, submission: Submission): P
 }
 
 /** The first half of the line alone: decides, records, opens an approval; claims and dispatches nothing. */
-export async function evaluate(core: Core, submission: Submission): Promise<Evaluation> {
-  const before = await beforeDispatch(core, submission, null);
+export function evaluate(core: Core, submission: Submission): Promise<Evaluation> {
+  return watching(core, submission, evaluationPass);
+}
+
+async function evaluationPass(core: Core, submission: Submission, watch: Watch | null): Promise<Evaluation> {
+  const before = await beforeDispatch(core, submission, null, watch);
   if (before.kind === "claimed") throw new TypeError("an evaluation must not claim");
+  const ended = before.kind === "ready" ? before.evaluation : before.outcome;
+  watch?.end((attempts) => endFacts(ended, attempts));
   return before.kind === "ready" ? before.evaluation : evaluationOf(before.outcome);
 }
 
@@ -43,13 +57,19 @@ type Before =
   | { readonly kind: "ready"; readonly evaluation: Evaluation }
   | { readonly kind: "claimed"; readonly claimed: Claimed };
 
-async function beforeDispatch(core: Core, submission: Submission, streaming: Streaming | null): Promise<Before> {
-  const deadline = core.clock.monotonic() + core.settings.deadlineMs;
+async function beforeDispatch(
+  core: Core,
+  submission: Submission,
+  streaming: Streaming | null,
+  watch: Watch | null,
+): Promise<Before> {
+  const startedAt = core.clock.monotonic();
+  const deadline = startedAt + core.settings.deadlineMs;
   let admission: Admission | null = null;
   let asked: Asked | null = null;
   try {
     if (core.isClosed()) return refused(faultOutcome(null, CLOSED));
-    const entry = await submission.enter();
+    const entry = await submission.enter(watch?.traceId ?? null);
     if (!entry.ok) return refused(entry.outcome);
     admission = entry.admission;
     const chosen = submission.choose();
@@ -63,7 +83,9 @@ async function beforeDispatch(core: Core, submission: Submission, streaming: Str
     asked = await decideAndClaim(core, asking);
     if (asked === null) return refused(faultOutcome(admission, POLICY_CHANGED));
     const onStream = streaming?.start ?? null;
-    return await readAnswer(core, { admission, chosen, asked, signal: submission.signal, onStream });
+    const judged = { admission, chosen, asked, signal: submission.signal, onStream, watch };
+    watch?.decided(() => decidedFacts(judged, core.clock.monotonic() - startedAt));
+    return await readAnswer(core, judged);
   } catch (error) {
     if (asked?.answer.status === "claimed") await abandon(core, asked.answer.job);
     return refused(faultOutcome(admission, reasonOfFault(core, error, deadline)));
@@ -72,15 +94,24 @@ async function beforeDispatch(core: Core, submission: Submission, streaming: Str
 
 async function afterClaim(core: Core, claimed: Claimed, streaming: Streaming | null): Promise<Outcome> {
   const key = jobKey(claimed.row.tenantId, claimed.row.id);
-  const running = finish(core, claimed)
-    .catch(() => unknownOutcome(claimed))
-    .finally(() => core.running.delete(key));
+  const running = told(
+    finish(core, claimed).catch(() => unknownOutcome(claimed)),
+    claimed.watch,
+  ).finally(() => core.running.delete(key));
   // Equal submissions that come meanwhile wait for this very call.
   core.running.set(key, running);
   if (streaming === null) return running;
   // The call is answered when its stream begins; the job goes on, and closing the gate waits for it.
   void track(core, running);
   return Promise.race([running, streaming.started.then((chunks) => streamingOutcome(claimed, chunks, running))]);
+}
+
+function told(running: Promise<Outcome>, watch: Watch | null): Promise<Outcome> {
+  if (watch === null) return running;
+  return running.then((outcome) => {
+    watch.end((attempts) => endFacts(outcome, attempts));
+    return outcome;
+  });
 }
 
 /** Where the chunks of a stream come up, once there are any. */

@@ -11,6 +11,7 @@ import { checkSigner, type Signer } from "../signer.js";
 import type { Store } from "../store/port.js";
 import type { CheckpointRhythm } from "./checkpoints.js";
 import type { GateEvent } from "./hub.js";
+import type { Telemetry } from "./telemetry.js";
 
 /** What `deriveTags` may answer. */
 export type DerivedTags = readonly string[] | ReadonlySet<string>;
@@ -94,6 +95,8 @@ export interface GateOptions {
   readonly formerKeys?: readonly string[];
   /** When the log is signed without being asked to: at once for requests and votes, and at the latest by these. */
   readonly checkpoints?: Partial<CheckpointRhythm>;
+  /** Is told of each job while it goes through the gate; see `dispatch-gate/otel`. Default: nobody is. */
+  readonly telemetry?: Telemetry;
   /** The time in milliseconds since 1970-01-01T00:00:00Z. Default: the system's clock. */
   readonly now?: () => number;
 }
@@ -126,6 +129,7 @@ export interface Settings {
   readonly origin: string | undefined;
   readonly formerKeys: readonly NoteKey[];
   readonly checkpoints: CheckpointRhythm;
+  readonly telemetry: Telemetry | undefined;
   readonly now: (() => number) | undefined;
 }
 
@@ -155,6 +159,7 @@ const KNOWN: readonly (keyof GateOptions)[] = [
   "origin",
   "formerKeys",
   "checkpoints",
+  "telemetry",
   "now",
 ];
 
@@ -203,6 +208,7 @@ export function readOptions(options: GateOptions): Settings {
     origin: optionalText("origin", options.origin) ?? undefined,
     formerKeys: listOf("formerKeys", options.formerKeys).map(readKey),
     checkpoints: readRhythm(options.checkpoints),
+    telemetry: readTelemetry(options.telemetry),
     now: options.now,
   });
 }
@@ -220,6 +226,9 @@ function readRhythm(rhythm: Partial<CheckpointRhythm> = {}): CheckpointRhythm {
   countIn("checkpoints.everyEvents", everyEvents);
   numberIn("checkpoints.everySec", everySec, Number.MIN_VALUE, 86_400);
   return Object.freeze({ everyEvents, everySec });
+function readTelemetry(telemetry: Telemetry | undefined): Telemetry | undefined {
+  if (telemetry === undefined || typeof (telemetry as Telemetry | null)?.begin === "function") return telemetry;
+  throw new TypeError("`telemetry` must be an object with a function `begin`: for example `await openTelemetry()`");
 }
 
 function listOf<Item>(name: string, list: readonly Item[] | undefined): readonly Item[] {

@@ -22,26 +22,33 @@ export const ID_REUSED: Reason = {
   help: "give each job an id of its own",
 };
 
-/** Lets the caller's object in, or records that it was not let in. */
-export async function enterJob(core: Core, input: unknown): Promise<Entry> {
+/** Lets the caller's object in, or records that it was not let in. `traceId`: the trace that the host is in; null: none. */
+export async function enterJob(core: Core, input: unknown, traceId: string | null): Promise<Entry> {
   const context = {
     jobId: uuidv7(core.clock.wall()),
-    traceId: freshTraceId(),
+    traceId: traceId ?? freshTraceId(),
     maxJobBytes: core.settings.maxJobBytes,
   };
   const admitted = admit(input, context);
-  return admitted.ok ? admitted : { ok: false, outcome: await refuseInvalid(core, input, admitted.issue) };
+  return admitted.ok
+    ? admitted
+    : { ok: false, outcome: await refuseInvalid(core, input, admitted.issue, context.traceId) };
 }
 
 /** Records the refusal of something that is not a job. Its ids are the caller's where that much could be read. */
-export async function refuseInvalid(core: Core, input: unknown, issue: JobIssue): Promise<Outcome> {
+export async function refuseInvalid(
+  core: Core,
+  input: unknown,
+  issue: JobIssue,
+  fallbackTraceId: string = freshTraceId(),
+): Promise<Outcome> {
   const reason: Reason = {
     code: "job_invalid",
     message: issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`,
     ...(issue.help === undefined ? {} : { help: issue.help }),
   };
   const jobId = ownIdentifier(input, "id") ?? null;
-  const traceId = ownIdentifier(input, "traceId") ?? freshTraceId();
+  const traceId = ownIdentifier(input, "traceId") ?? fallbackTraceId;
   await note(core, "job.refused", { trace_id: traceId, job_id: jobId, reason: reasonFacts(reason) });
   return { ...BLANK, jobId, traceId, status: "DENIED", reason };
 }

@@ -2,11 +2,12 @@ import type { Chosen } from "../dispatch/dispatcher.js";
 import type { Admission } from "../job/admit.js";
 import type { Outcome } from "../outcome.js";
 import type { Asked } from "./claim.js";
+import type { Watch } from "./watch.js";
 
 /** One submission on its way into the line. */
 export interface Submission {
-  /** Lets the job in, from the caller's object or from the store. */
-  readonly enter: () => Promise<Entry>;
+  /** Lets the job in, from the caller's object or from the store. `traceId`: of a job that has none; null: a fresh one. */
+  readonly enter: (traceId: string | null) => Promise<Entry>;
   /** Who shall act on it. */
   readonly choose: () => Chosen;
   readonly intent: "dispatch" | "evaluate";
@@ -31,4 +32,5 @@ export interface Judged {
   readonly asked: Asked;
   readonly signal: AbortSignal | undefined;
   readonly onStream: ((chunks: AsyncIterable<unknown>) => void) | null;
+  readonly watch: Watch | null;
 }
