@@ -7,6 +7,7 @@ export const library: Readonly<Record<string, string>> = {
   sqlite: "src/sqlite.ts",
   analysis: "src/analysis.ts",
   process: "src/process.ts",
+  otel: "src/otel.ts",
   testing: "src/testing.ts",
 };
 

@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^dispatch-gate\/sqlite$/, replacement: source("sqlite.ts") },
       { find: /^dispatch-gate\/analysis$/, replacement: source("analysis.ts") },
       { find: /^dispatch-gate\/process$/, replacement: source("process.ts") },
+      { find: /^dispatch-gate\/otel$/, replacement: source("otel.ts") },
       { find: /^dispatch-gate\/testing$/, replacement: source("testing.ts") },
     ],
   },

@@ -26,6 +26,8 @@ const LEVELS: ReadonlyMap<string, number> = new Map([
     "testing",
     "analysis.ts",
     "process.ts",
+    "otel.ts",
+    "otel",
     "cli.ts",
     "http",
     "cli",
@@ -50,6 +52,7 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["ipaddr.js", "src/dispatch/guard/"],
   ["undici", "src/dispatch/guard/"],
   ["jose", "src/dispatch/permit-"],
+  ["@opentelemetry/api", "src/otel/"],
 ]);
 
 // What levels 0 and 1 may take from Node: functions of their arguments alone.

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { installTarball, nativeBuildIn, PROGRAMS, packTarball, ROOT, runProgram, type Tarball } from "./tarball.js";
 
-const ENTRIES = ["index", "sqlite", "analysis", "process", "testing"];
+const ENTRIES = ["index", "sqlite", "analysis", "process", "otel", "testing"];
 /** Built files that are neither an entry of the library nor a part of one. */
 const APART = ["dist/cli.js", "dist/policy.schema.json"];
 const MINUTES = 60_000;
