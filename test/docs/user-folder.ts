@@ -7,11 +7,13 @@ import { afterAll } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A folder as a user has it: the package in it is the built one. */
-export function userFolder(): string {
+/** A folder as a user has it: the package in it is the built one. `scopes`: what else is installed there, as here. */
+export function userFolder(scopes: readonly string[] = []): string {
   const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(root, join(folder, "node_modules/dispatch-gate"), "dir");
+  for (const scope of scopes)
+    symlinkSync(join(root, "node_modules", scope), join(folder, "node_modules", scope), "dir");
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

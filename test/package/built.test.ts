@@ -19,27 +19,34 @@ function breachesIn(file: string, text: string): string[] {
     if (commonJs && ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
       breaches.push("reads import.meta from CommonJS");
     }
-    if (commonJs && isTopLevelLoad(node)) breaches.push("loads better-sqlite3 at once");
-    if (ts.isImportDeclaration(node) && isDriver(node.moduleSpecifier)) breaches.push("loads better-sqlite3 at once");
+    const lazy = commonJs
+      ? topLevelLoad(node)
+      : ts.isImportDeclaration(node)
+        ? lazyIn(node.moduleSpecifier)
+        : undefined;
+    if (lazy !== undefined) breaches.push(`loads ${lazy} at once`);
     ts.forEachChild(node, visit);
   };
   visit(source);
   return breaches.map((breach) => `${file} ${breach}`);
 }
 
-function isDriver(node: ts.Node | undefined): boolean {
-  return node !== undefined && ts.isStringLiteralLike(node) && node.text === "better-sqlite3";
+/** A native module, and a peer that need not be there. */
+const LAZY: readonly string[] = ["better-sqlite3", "@opentelemetry/api"];
+
+function lazyIn(node: ts.Node | undefined): string | undefined {
+  return node !== undefined && ts.isStringLiteralLike(node) ? LAZY.find((name) => name === node.text) : undefined;
 }
 
-function isTopLevelLoad(node: ts.Node): boolean {
+function topLevelLoad(node: ts.Node): string | undefined {
   const requires = ts.isCallExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === "require";
-  if (!requires || !isDriver(node.arguments[0])) return false;
-  for (let at = node.parent; at !== undefined; at = at.parent) if (ts.isFunctionLike(at)) return false;
-  return true;
+  if (!requires) return undefined;
+  for (let at = node.parent; at !== undefined; at = at.parent) if (ts.isFunctionLike(at)) return undefined;
+  return lazyIn(node.arguments[0]);
 }
 
 describe("the built files", () => {
-  it("make no code of text, load the driver only when asked, and stay within their module format", () => {
+  it("make no code of text, load the driver and what is optional only when asked, and stay within their module format", () => {
     const files = readdirSync(join(ROOT, "dist")).filter((file) => /\.c?js$/.test(file));
     expect(files).toEqual(expect.arrayContaining(["index.js", "index.cjs"]));
     expect(files.flatMap((file) => breachesIn(file, readFileSync(join(ROOT, "dist", file), "utf8")))).toEqual([]);
@@ -53,6 +60,8 @@ describe("the built files", () => {
     ["x.cjs", "const here = import.meta.url;", "reads import.meta from CommonJS"],
     ["x.cjs", "const Database = require('better-sqlite3');", "loads better-sqlite3 at once"],
     ["x.js", "import Database from 'better-sqlite3';", "loads better-sqlite3 at once"],
+    ["x.cjs", "const api = require('@opentelemetry/api');", "loads @opentelemetry/api at once"],
+    ["x.js", "import { trace } from '@opentelemetry/api';", "loads @opentelemetry/api at once"],
   ])("would be caught where %s holds %s", (file, text, breach) => {
     expect(breachesIn(file, text)).toEqual([`${file} ${breach}`]);
   });
