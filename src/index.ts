@@ -60,7 +60,6 @@ export type { PermitCheck, Permits } from "./gate/permits.js";
 export type { Receipt } from "./gate/receipt.js";
 export type { QuarantinedOutput } from "./gate/show-output.js";
 export type { ApprovalStats } from "./gate/stats.js";
-export type { Timeline, TimelineEntry, TimelineRef } from "./gate/timeline.js";
 export type {
   Telemetry,
   TelemetryAttempt,
@@ -73,6 +72,7 @@ export type {
   TelemetryLate,
   TelemetryOperation,
 } from "./gate/telemetry.js";
+export type { Timeline, TimelineEntry, TimelineRef } from "./gate/timeline.js";
 export { type CallOptions, createGate, type Gate, type Gated, type SubmitOptions } from "./gate.js";
 export type { Actor, ActorType, AdmittedJob, DecidableJob, Job, JobConstraints, JobResources } from "./job/job.js";
 export { loadPolicy } from "./load-policy.js";

@@ -226,6 +226,8 @@ function readRhythm(rhythm: Partial<CheckpointRhythm> = {}): CheckpointRhythm {
   countIn("checkpoints.everyEvents", everyEvents);
   numberIn("checkpoints.everySec", everySec, Number.MIN_VALUE, 86_400);
   return Object.freeze({ everyEvents, everySec });
+}
+
 function readTelemetry(telemetry: Telemetry | undefined): Telemetry | undefined {
   if (telemetry === undefined || typeof (telemetry as Telemetry | null)?.begin === "function") return telemetry;
   throw new TypeError("`telemetry` must be an object with a function `begin`: for example `await openTelemetry()`");
