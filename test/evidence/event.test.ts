@@ -18,25 +18,6 @@ import { nearest } from "../../src/nearest.js";
 import { compilePolicy } from "../../src/policy/policy.js";
 import { approverFacts } from "../../src/store/judge-vote.js";
 
-describe("canonical JSON (RFC 8785)", () => {
-  test("sorts keys by UTF-16 code units, writes numbers and strings as ECMAScript does, and adds nothing", () => {
-    const value = { "\u20ac": 1, "\r": 2, "\ufb33": 3, "1": 4, "\ud83d\ude00": 5, "\u0080": 6, "\u00f6": 7 };
-    expect(canonicalize(value)).toBe('{"\\r":2,"1":4,"\u0080":6,"\u00f6":7,"\u20ac":1,"\ud83d\ude00":5,"\ufb33":3}');
-    expect(canonicalize([1e21, 1e-7, 4.5, 0.002, 333333333.3333333, -0, 1e30, 5e-324])).toBe(
-      "[1e+21,1e-7,4.5,0.002,333333333.3333333,0,1e+30,5e-324]",
-    );
-    expect(canonicalize({ b: [true, false, null], a: '\u0007"\\\u2028' })).toBe(
-      '{"a":"\\u0007\\"\\\\\u2028","b":[true,false,null]}',
-    );
-  });
-
-  test("refuses what JSON cannot hold", () => {
-    expect(() => canonicalize(Number.NaN)).toThrow(TypeError);
-    expect(() => canonicalize("\ud800")).toThrow(TypeError);
-    expect(() => canonicalize(undefined as never)).toThrow(TypeError);
-  });
-});
-
 describe("an event", () => {
   test("is the same bytes for the same facts, without a place in the log", () => {
     const a = sealEvent("job.settled", 7, { trace_id: "t", b: 1, a: 2 });
