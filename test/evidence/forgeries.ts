@@ -1,7 +1,8 @@
 import { leafHash } from "../../src/evidence/merkle.js";
 import { edit, withSpareBit } from "./edit.js";
 import { filesOf, type LogFiles, logOf, signNote } from "./log-folder.js";
-import { event, good, IMPOSTOR, lines, log, SIGNER, signerOf, WITNESS } from "./sample-log.js";
+import { event, good, IMPOSTOR, lines, log, SIGNER, WITNESS } from "./sample-log.js";
+import { signerOf } from "./signers.js";
 
 /** Something that must be refused, and the words in which the tools say why. */
 type Bad = readonly [title: string, text: string, reason: RegExp];

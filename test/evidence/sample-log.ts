@@ -1,11 +1,6 @@
-import { generateKeyPairSync } from "node:crypto";
 import { sealEvent } from "../../src/evidence/event.js";
-import { filesOf, type LogSigner, logOf } from "./log-folder.js";
-
-/** Somebody new of that name. */
-export function signerOf(name: string): LogSigner {
-  return { name, privateKey: generateKeyPairSync("ed25519").privateKey };
-}
+import { filesOf, logOf } from "./log-folder.js";
+import { signerOf } from "./signers.js";
 
 export const SIGNER = signerOf("example.com/gate");
 /** Of the signer's name, with a key of its own. */
