@@ -40,7 +40,10 @@ export function keyIdOf({ name, publicKey }: NoteKey): Uint8Array {
   return hash("sha256", named, "buffer").subarray(0, ID_BYTES);
 }
 
-/** True for what may name a key: not empty, and without spaces, controls and `+`. */
+/** What may name the key of somebody else: whoever it is, their signature is passed over and MUST NOT spoil the note. */
+const SIGNER = /^[^\p{Z}\s+]+$/u;
+
+/** True for what may name a key of ours: not empty, and without spaces, controls and `+`. */
 export function isKeyName(name: unknown): name is string {
   return typeof name === "string" && name.length <= 256 && name.isWellFormed() && /^[^\p{Z}\s\p{C}+]+$/u.test(name);
 }
@@ -93,7 +96,8 @@ export function parseNote(note: string): UncheckedNote | null {
 
 function parseSignature(line: string): NoteSignature | null {
   const [dash, name, encoded, ...more] = line.split(" ");
-  if (dash !== "\u2014" || !isKeyName(name) || encoded === undefined || more.length > 0) return null;
+  if (dash !== "\u2014" || name === undefined || !SIGNER.test(name) || encoded === undefined || more.length > 0)
+    return null;
   const bytes = readBase64(encoded);
   return bytes === null || bytes.length <= ID_BYTES ? null : { name, bytes };
 }

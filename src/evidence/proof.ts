@@ -52,7 +52,7 @@ export function consistencyProof(from: number, to: number, subtree: SubtreeHash)
 }
 
 /** The root of the leaves from `from` to `to`, which MUST begin where a tree of that many would. */
-export function rangeHash(from: number, to: number, subtree: SubtreeHash): Hash {
+function rangeHash(from: number, to: number, subtree: SubtreeHash): Hash {
   const count = to - from;
   const split = splitOf(count);
   if (split * 2 === count || count === 1) {
