@@ -1,6 +1,16 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -250,6 +260,34 @@ describe("steps that arrive together", () => {
     expect((await store.page({ kind: "events", after: null, limit: 10 })).events?.map(({ seq }) => seq)).toEqual([
       1, 2,
     ]);
+    await store.close();
+  });
+});
+
+describe("a file that is no longer where it was", () => {
+  const change = { kind: "note", now: 1, waitMs: 5_000, type: "policy.rejected", facts: {} } as const;
+
+  test("stops the store: what is written to it now would be gone with it", async () => {
+    const path = fresh();
+    const store = await openSqliteStore(path);
+    await store.change(change);
+    copyFileSync(path, `${path}.backup`);
+    renameSync(`${path}.backup`, path);
+    for (let tries = 0; tries < 2; tries += 1) {
+      await expect(store.change(change)).rejects.toMatchObject({
+        code: tries === 0 ? "store_head_changed" : "store_io",
+        message: tries === 0 ? expect.stringContaining("another file is in its place") : expect.any(String),
+      });
+    }
+    await store.close();
+  });
+
+  test("stops it also where nothing is in its place", async () => {
+    const path = fresh();
+    const store = await openSqliteStore(path);
+    await store.change(change);
+    rmSync(path);
+    await expect(store.change(change)).rejects.toMatchObject({ code: "store_head_changed" });
     await store.close();
   });
 });

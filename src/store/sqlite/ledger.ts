@@ -53,8 +53,11 @@ const LEVELS = 8;
 /** Up to so many events of others are hashed to see that they go on from what was acknowledged; beyond that, proofs do. */
 const CATCH_UP = 256;
 
-/** Opens the log on a connection whose schema is current. */
-export function openLedger(connection: Connection, path: string): Ledger {
+/**
+ * Opens the log on a connection whose schema is current. `isInPlace` says whether the path still leads to the file that the
+ * connection has open: one that was moved away would take what is written with it.
+ */
+export function openLedger(connection: Connection, path: string, isInPlace: () => boolean = () => true): Ledger {
   const readTree = connection.prepare("SELECT size, frontier FROM tree WHERE id = 1");
   const keepTree = connection.prepare("UPDATE tree SET size = ?, frontier = ? WHERE id = 1");
   const insert = connection.prepare(
@@ -159,6 +162,7 @@ export function openLedger(connection: Connection, path: string): Ledger {
 
   return {
     begin: () => {
+      if (!isInPlace()) throw changed("another file is in its place");
       begun = head();
       if (acknowledged !== null && begun !== acknowledged) check(begun, acknowledged);
       tree = begun;

@@ -33,6 +33,18 @@ export async function openConnection(path: string, presence: Presence = "any"): 
   }
 }
 
+/** Tells whether the path still leads to the file that it leads to now. Looks from outside: reading it would drop SQLite's locks. */
+export function standsAt(path: string): () => boolean {
+  if (path === ":memory:") return () => true;
+  const file = resolve(path);
+  const options = { bigint: true, throwIfNoEntry: false } as const;
+  const first = statSync(file, options);
+  return () => {
+    const now = statSync(file, options);
+    return now !== undefined && now.ino === first?.ino && now.dev === first.dev;
+  };
+}
+
 /** A lock held by somebody else is waited for between turns of the event loop, never inside one. */
 export async function untilFree<T>(step: () => T, waitMs = OPEN_WAIT_MS): Promise<T> {
   const deadline = performance.now() + waitMs;

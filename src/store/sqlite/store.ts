@@ -31,7 +31,7 @@ import { type ApprovalRow, type JobRow, type Judgement, type Recorded, recorded 
 import { shareCommits } from "./commits.js";
 import { isBusy, storeErrorOf } from "./driver.js";
 import { openLedger } from "./ledger.js";
-import { openConnection, type Presence, untilFree } from "./open.js";
+import { openConnection, type Presence, standsAt, untilFree } from "./open.js";
 import { prepareTables } from "./tables.js";
 import { watchFile } from "./watch.js";
 
@@ -64,7 +64,7 @@ export interface SqliteStore extends Store {
 export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
   if (typeof path !== "string" || path === "") throw new TypeError("the path of an SQLite store must be a string");
   const connection = await openConnection(path, options.presence);
-  const ledger = await untilFree(() => openLedger(connection, path));
+  const ledger = await untilFree(() => openLedger(connection, path, standsAt(path)));
   const tables = await untilFree(() => prepareTables(connection, ledger));
   const commits = shareCommits({ connection, path, ledger }, { group: options.groupCommit ?? true });
 
