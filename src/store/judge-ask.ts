@@ -226,6 +226,8 @@ function ask(claim: Claim, verdict: Approve, before: ApprovalRow | null): Judgem
     ...(comes ? {} : { status: "PENDING_APPROVAL" }),
     approval_id: approval.id,
     expires_at: approval.expiresAt,
+    snapshot: approval.snapshot,
+    view: viewOf(approval),
     ...(before === null ? {} : { supersedes: before.id, queued_since: approval.queuedSince }),
   };
   append(claim, sealEvent("approval.requested", now, facts));

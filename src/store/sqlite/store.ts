@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { StoreError } from "../../errors.js";
 import { writeBase64 } from "../../evidence/base64.js";
 import { rootOf } from "../../evidence/merkle.js";
@@ -32,6 +33,7 @@ import { isBusy, storeErrorOf } from "./driver.js";
 import { openLedger } from "./ledger.js";
 import { openConnection, type Presence, untilFree } from "./open.js";
 import { prepareTables } from "./tables.js";
+import { verifyInMemory, verifyOpenFile } from "./verify.js";
 import { watchFile } from "./watch.js";
 
 /** How long a read may wait for such a moment, in milliseconds. */
@@ -63,6 +65,8 @@ export interface SqliteStore extends Store {
 export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
   if (typeof path !== "string" || path === "") throw new TypeError("the path of an SQLite store must be a string");
   const connection = await openConnection(path, options.presence);
+  // Found again also when the process has gone to another folder since.
+  const file = path === ":memory:" ? null : resolve(path);
   const ledger = await untilFree(() => openLedger(connection, path));
   const tables = await untilFree(() => prepareTables(connection, ledger));
   const commits = shareCommits({ connection, path, ledger }, { group: options.groupCommit ?? true });
@@ -329,6 +333,11 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       }),
 
     watch: (request) => watch.wait(request),
+
+    verify: async (request) => {
+      commits.check();
+      return file === null ? verifyInMemory(connection, request) : verifyOpenFile(file, request);
+    },
 
     close: async () => {
       watch.end();
