@@ -5,7 +5,7 @@ import type { RawEvent } from "./source.js";
 
 /** An event as its bytes say it, or what is wrong with them. */
 export type EventCheck =
-  | { readonly ok: true; readonly body: JsonObject; readonly at: number }
+  | { readonly ok: true; readonly body: JsonObject; readonly at: number; readonly text: string }
   | { readonly ok: false; readonly message: string };
 
 /** Reads the bytes of an event, and holds the columns that it is found by against them. `highest`: the log's time so far. */
@@ -15,14 +15,13 @@ export function checkEvent(row: RawEvent, bytes: Uint8Array, highest: number): E
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
   const body = parse(text);
   if (body === null) return wrong("its bytes are no JSON object");
-  if (!isCanonical(text, body)) return wrong("its bytes are not canonical JSON (RFC 8785)");
   const { at, type, trace_id: traceId = null, approval_id: approvalId = null } = body;
   if (typeof at !== "number" || typeof type !== "string") return wrong("its bytes say no type or no time");
   if (row.type !== type || row.trace_id !== traceId || row.approval_id !== approvalId) {
     return wrong("it stands under a type, trace or request that its bytes do not say");
   }
   if (row.at !== Math.max(at, highest)) return wrong("it stands under a time that is not the log's");
-  return { ok: true, body, at };
+  return { ok: true, body, at, text };
 }
 
 function wrong(message: string): EventCheck {

@@ -30,7 +30,7 @@ export function checkLog(source: LogSource, keys: readonly NoteKey[], problems: 
   let given = true;
   let tiles = 0;
   /** Where a stored leaf hash differs: whether the event or the tile is wrong is known once the head is. */
-  const changed: { readonly seq: number; readonly tile: number; readonly whole: boolean }[] = [];
+  const changed: { readonly seq: number; readonly tile: number }[] = [];
   let changedInAll = 0;
 
   const takeTile = ({ level, number, hashes, root }: FullTile): void => {
@@ -49,15 +49,15 @@ export function checkLog(source: LogSource, keys: readonly NoteKey[], problems: 
     const same = sameHash(keptHashes, Buffer.concat(hashes));
     if (same && sameHash(keptRoot, root)) return;
     const stored = hashesIn(keptHashes);
-    const whole = sameHash(wholeRoot(stored), keptRoot);
-    if (level > 0 || same) {
+    // One that is not even right in itself says nothing of events.
+    if (level > 0 || same || !sameHash(wholeRoot(stored), keptRoot)) {
       problems.add("tile", `${name} is not that of the events`);
       return;
     }
     for (const [index, hash] of stored.entries()) {
       if (sameHash(hash, hashes[index] as Hash)) continue;
       changedInAll += 1;
-      if (changed.length < MOST_CHANGED) changed.push({ seq: number * TILE_WIDTH + index + 1, tile: number, whole });
+      if (changed.length < MOST_CHANGED) changed.push({ seq: number * TILE_WIDTH + index + 1, tile: number });
     }
   };
 
@@ -89,9 +89,9 @@ export function checkLog(source: LogSource, keys: readonly NoteKey[], problems: 
   };
 
   const sayChanged = (headHolds: boolean): void => {
-    for (const { seq, tile, whole } of changed) {
-      // Where the head is that of the events, and where a tile is not even in itself right, it is the tile that was changed.
-      if (headHolds || !whole) problems.add("tile", `tile ${tile} of level 0 has another hash of event ${seq}`, seq);
+    for (const { seq, tile } of changed) {
+      // Where the head is that of the events it is the tile that was changed.
+      if (headHolds) problems.add("tile", `tile ${tile} of level 0 has another hash of event ${seq}`, seq);
       else problems.add("event_bytes", "its bytes are not those that were appended", seq);
     }
     if (changedInAll > changed.length) {

@@ -7,7 +7,7 @@ import { approverFacts } from "../judge-vote.js";
 import type { Quarantine } from "../quarantine.js";
 import { jobKey, type ReplayedApproval, type ReplayedJob, type ReplayState, valueKey, voteKey } from "../replay.js";
 import type { ApprovalRow, VaultKind, VoteRow } from "../rows.js";
-import { type Problems, shownId } from "./problem.js";
+import { type ProblemCode, type Problems, shownId } from "./problem.js";
 import type { RawJob, RawPolicy, RawValue } from "./source.js";
 
 /** Rows of the tables held against what the log comes to. Each answers whether the log knows the row. */
@@ -32,6 +32,12 @@ export function checkState(state: ReplayState, problems: Problems): StateCheck {
     return latest.job;
   };
 
+  /** Tells in which parts a row differs. What it is about is only written where it does. */
+  const say = (code: ProblemCode, about: () => string, same: Same): void => {
+    const differing = Object.keys(same).filter((name) => same[name] !== true);
+    if (differing.length > 0) problems.add(code, `${about()} is not what the log says: ${differing.join(", ")}`);
+  };
+
   return {
     job: (row) => {
       const job = state.jobs.get(jobKey(String(row.tenant_id), String(row.id)));
@@ -40,7 +46,7 @@ export function checkState(state: ReplayState, problems: Problems): StateCheck {
         return false;
       }
       if (job.erasedAt === null) unerased += 1;
-      say(problems, "state_job", `job ${shownId(row.id)}`, differencesOfJob(row, job));
+      say("state_job", () => `job ${shownId(row.id)}`, differencesOfJob(row, job));
       return true;
     },
 
@@ -52,18 +58,18 @@ export function checkState(state: ReplayState, problems: Problems): StateCheck {
       }
       const opener = state.jobs.get(jobKey(row.tenantId, row.jobId));
       const differing = differencesOfApproval(row, approval, opener?.erasedAt === null);
-      say(problems, "state_approval", `request ${shownId(row.id)}`, differing);
+      say("state_approval", () => `request ${shownId(row.id)}`, differing);
       return true;
     },
 
     vote: (row) => {
-      const about = `vote ${shownId(row.number)} on request ${shownId(row.approvalId)}`;
+      const about = (): string => `vote ${shownId(row.number)} on request ${shownId(row.approvalId)}`;
       const vote = state.votes.get(voteKey(row.approvalId, row.number));
       if (vote === null) {
-        problems.add("state_vote", `${about} is not known to the log`);
+        problems.add("state_vote", `${about()} is not known to the log`);
         return false;
       }
-      say(problems, "state_vote", about, {
+      say("state_vote", about, {
         approver:
           canonicalize(approverFacts({ ...row, id: row.approverId })) === vote.approver &&
           foldIdentity(row.approverId) === row.approverKey,
@@ -75,15 +81,15 @@ export function checkState(state: ReplayState, problems: Problems): StateCheck {
     },
 
     policy: ({ epoch, snapshot, document }) => {
-      const about = `the policy of epoch ${shownId(epoch)}`;
+      const about = (): string => `the policy of epoch ${shownId(epoch)}`;
       const policy = state.policies.get(String(epoch));
       if (policy === null) {
-        problems.add("state_policy", `${about} is not known to the log`);
+        problems.add("state_policy", `${about()} is not known to the log`);
         return false;
       }
       const text = typeof document === "string" ? document : "";
       const isWhole = policy.document === null || digest("value", text) === policy.document;
-      say(problems, "state_policy", about, {
+      say("state_policy", about, {
         snapshot: snapshot === policy.snapshot,
         document: isWhole && isSnapshotOf(String(snapshot), JSON.parse(text) as PolicyDocument),
       });
@@ -146,20 +152,12 @@ function commitmentOf(state: ReplayState, job: ReplayedJob, kind: string): strin
 /** By name: whether a part of a row is what the log says. */
 type Same = Readonly<Record<string, boolean>>;
 
-function say(
-  problems: Problems,
-  code: "state_job" | "state_approval" | "state_vote" | "state_policy",
-  about: string,
-  same: Same,
-): void {
-  const differing = Object.keys(same).filter((name) => same[name] !== true);
-  if (differing.length > 0) problems.add(code, `${about} is not what the log says: ${differing.join(", ")}`);
-}
-
 function differencesOfJob(row: RawJob, job: ReplayedJob): Same {
   const { quarantineId = null, released = null } =
     row.result === null ? {} : (JSON.parse(String(row.result)) as Partial<Quarantine>);
-  const code = job.code === null ? null : (JSON.parse(String(row.reason)) as { readonly code?: unknown }).code;
+  // While it runs, or waits for a person, the reason is of no weight, and stands in no event.
+  const isOpen = job.status === "RUNNING" || job.status === "PENDING_APPROVAL";
+  const code = isOpen ? null : (JSON.parse(String(row.reason)) as { readonly code?: unknown }).code;
   return {
     trace: row.trace_id === job.traceId,
     status: row.status === job.status,

@@ -1,7 +1,7 @@
 import { writeBase64 } from "../../evidence/base64.js";
 import { type NoteKey, parseKey } from "../../evidence/note.js";
 import { type ReplayState, replay } from "../replay.js";
-import { checkEvent, type EventCheck } from "./check-event.js";
+import { checkEvent, type EventCheck, isCanonical } from "./check-event.js";
 import { checkLog } from "./check-log.js";
 import { checkTables } from "./check-tables.js";
 import { guardSource } from "./guard-source.js";
@@ -62,7 +62,12 @@ export async function verifyLog({
       return;
     }
     highest = Math.max(highest, checked.at);
-    if (state !== null) replay(state, checked.body);
+    if (state === null) return;
+    // What was appended is what the tree is of: that it was canonical from the first is only looked at together with what it means.
+    if (!isCanonical(checked.text, checked.body)) {
+      problems.add("event_bytes", "its bytes are not canonical JSON (RFC 8785)", seq);
+    }
+    replay(state, checked.body);
   };
 
   for (let more = true; more; ) {
