@@ -17,8 +17,6 @@ import type {
 } from "./rows.js";
 import type { VerifyAnswer, VerifyRequest } from "./verify/problem.js";
 
-export type { ProblemCode, VerifyAnswer, VerifyProblem, VerifyRequest } from "./verify/problem.js";
-
 const STORE = Symbol.for("dispatch-gate.store");
 
 /**

@@ -1,7 +1,7 @@
 import { type Problems, shownId } from "../verify/problem.js";
-import type { Connection, Row } from "./driver.js";
-import { keepReachable, loadDriver } from "./driver.js";
+import { type Connection, keepReachable, loadDriver, type Row } from "./driver.js";
 import { MIGRATIONS } from "./migrations.js";
+import { untilFree } from "./open.js";
 
 const OBJECTS =
   "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name LIMIT 1000";
@@ -12,18 +12,14 @@ const OBJECTS =
  */
 export async function checkSchema(connection: Connection, problems: Problems): Promise<boolean> {
   const expected = await objectsMade();
-  const found = new Map(
-    connection
-      .prepare(OBJECTS)
-      .all()
-      .map((row) => [String(row.name), row]),
-  );
+  // What is read first within a transaction may have to wait for another process that opens or recovers the file.
+  const found = await untilFree(() => objectsIn(connection));
   let readable = true;
   for (const [name, row] of expected) {
     const there = found.get(name);
-    if (there !== undefined && sameObject(there, row)) continue;
-    const what = `${String(row.type)} ${shownId(name)}`;
-    problems.add("schema", `the ${what} is ${there === undefined ? "missing" : "not as it was made"}`);
+    if (there !== undefined && isSame(there, row)) continue;
+    const what = `the ${String(row.type)} ${shownId(name)}`;
+    problems.add("schema", `${what} is ${there === undefined ? "missing" : "not as it was made"}`);
     if (row.type === "table") readable = false;
   }
   for (const [name, { type }] of found) {
@@ -33,7 +29,7 @@ export async function checkSchema(connection: Connection, problems: Problems): P
   return readable;
 }
 
-function sameObject(a: Row, b: Row): boolean {
+function isSame(a: Row, b: Row): boolean {
   return a.type === b.type && a.tbl_name === b.tbl_name && a.sql === b.sql;
 }
 
@@ -43,13 +39,13 @@ async function objectsMade(): Promise<ReadonlyMap<string, Row>> {
   const made = keepReachable(new Database(":memory:", { timeout: 0, fileMustExist: false }));
   try {
     for (const sql of MIGRATIONS) made.exec(sql);
-    return new Map(
-      made
-        .prepare(OBJECTS)
-        .all()
-        .map((row) => [String(row.name), row]),
-    );
+    return objectsIn(made);
   } finally {
     made.close();
   }
+}
+
+function objectsIn(connection: Connection): ReadonlyMap<string, Row> {
+  const rows = connection.prepare(OBJECTS).all();
+  return new Map(rows.map((row) => [String(row.name), row]));
 }

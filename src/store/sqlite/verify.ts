@@ -7,7 +7,6 @@ import { checkSchema } from "./check-schema.js";
 import { type Connection, keepReachable, loadDriver } from "./driver.js";
 import { checkIntegrity } from "./integrity.js";
 import { MIGRATIONS } from "./migrations.js";
-import { untilFree } from "./open.js";
 import { readLogSource } from "./read-log-source.js";
 import { withReadOnly } from "./read-only.js";
 import { replayOnDisk } from "./replay-on-disk.js";
@@ -69,7 +68,7 @@ async function verifyRows({ connection, keys, state }: Verified, problems: Probl
     // What stands in the schema of a file from anywhere runs no function of ours, and no page is taken at its word.
     connection.exec("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; BEGIN");
     // The transaction begins with what is read first.
-    if (!(await untilFree(() => checkSchema(connection, problems)))) return nothing;
+    if (!(await checkSchema(connection, problems))) return nothing;
   } catch (error) {
     problems.add("unreadable", `the schema cannot be read${codeOf(error)}`);
     return nothing;
