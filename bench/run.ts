@@ -5,6 +5,7 @@ import { cpus, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { type ConstrainedReport, measureConstrained } from "./constrained.js";
 import { type DecideReport, measureDecide } from "./decide.js";
+import { type EvidenceReport, measureEvidence } from "./evidence.js";
 import { type LineReport, measureLine } from "./line.js";
 import { type LockReport, measureLock } from "./lock.js";
 import { digits, left, right, table } from "./table.js";
@@ -94,7 +95,14 @@ interface Claim {
 const holds = ({ measured, bound, target }: Claim): boolean =>
   bound === "at most" ? measured <= target : measured >= target;
 
-function claimsOf(decide: DecideReport, line: LineReport, lock: LockReport): readonly Claim[] {
+interface Reports {
+  readonly decide: DecideReport;
+  readonly line: LineReport;
+  readonly lock: LockReport;
+  readonly evidence: EvidenceReport;
+}
+
+function claimsOf({ decide, line, lock, evidence }: Reports): readonly Claim[] {
   const ratio = { decimals: 2, unit: "×" } as const;
   const above = lock.held.p99 - lock.idle.p99;
   return [
@@ -137,6 +145,7 @@ function claimsOf(decide: DecideReport, line: LineReport, lock: LockReport): rea
       bound: "at most",
       target: 10,
     },
+    ...evidence.claims.map((claim) => ({ ...claim, bound: "at most" as const })),
   ];
 }
 
@@ -181,7 +190,10 @@ try {
   console.log(`### lock held elsewhere\n\n${lockTable(lock)}\n`);
   console.log(`Of ${lock.jobs} jobs submitted meanwhile, ${lock.succeeded} ran once the lock was free.\n`);
 
-  console.log(`### claims\n\n${claimsTable(claimsOf(decide, line, lock))}`);
+  const evidence = await measureEvidence(folder, short);
+  console.log(`### evidence\n\n${evidence.markdown}\n`);
+
+  console.log(`### claims\n\n${claimsTable(claimsOf({ decide, line, lock, evidence }))}`);
   const faults = faultsOf(decide, line);
   for (const fault of faults) console.error(`\nFAILED: ${fault}`);
   process.exitCode = faults.length > 0 ? 1 : 0;

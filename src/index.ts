@@ -118,3 +118,4 @@ export {
 } from "./policy/policy.js";
 export { createSigner, type Signer, type SignerOptions } from "./signer.js";
 export { defineStore, type EventFilter, type Store } from "./store/port.js";
+export type { ProblemCode, VerifyAnswer, VerifyProblem } from "./store/verify/problem.js";

@@ -3,6 +3,7 @@ import { refuseUnknown } from "../refuse-unknown.js";
 import { keyOf } from "../signer.js";
 import type { EventFilter, LoggedEvent } from "../store/port.js";
 import type { CheckpointRow } from "../store/rows.js";
+import type { VerifyAnswer } from "../store/verify/problem.js";
 import type { Core } from "./core.js";
 import { pageLimit } from "./options.js";
 import { consistencySince, type Receipt, receiptOf } from "./receipt.js";
@@ -62,6 +63,13 @@ export interface Audit {
     readonly after?: string;
     readonly limit?: number;
   }) => Promise<{ readonly items: readonly SignedCheckpoint[]; readonly next: string | null }>;
+  /**
+   * Recomputes everything: every event's bytes and the tree over them, every checkpoint with its signature, every table against the
+   * log replayed, every private value against its commitment, and the database's own check of its structure. What is wrong is in
+   * `problems`, each with a code; an empty list, `more` 0 and `integrity` `"ok"` (null in memory) say that all of it holds.
+   * `state: false` leaves the tables out. Takes some 15 s for a million events, and 45 s with the tables; the event loop goes on.
+   */
+  readonly verify: (options?: { readonly state?: boolean }) => Promise<VerifyAnswer>;
   /** The public key that signs the log, as a verifier key (C2SP signed-note, Go's `note.NewVerifier`). Give it to who checks. */
   readonly key: string;
 }
@@ -109,6 +117,13 @@ export function createAudit(core: Core): Audit {
     checkpoint: async () => signed(await checkpoints.now()),
 
     consistency: async (fromSize: number) => consistencySince(core, fromSize),
+
+    verify: async (options: { readonly state?: boolean } = {}) => {
+      refuseUnknown(options, ["state"], "audit.verify");
+      const { state = true } = options;
+      if (typeof state !== "boolean") throw new TypeError("`state` must be true or false");
+      return store.verify({ keys: [keyOf(core.signer), ...core.settings.formerKeys].map(formatKey), state });
+    },
 
     checkpoints: async (options: { readonly after?: string; readonly limit?: number } = {}) => {
       refuseUnknown(options, ["after", "limit"], "audit.checkpoints");

@@ -25,6 +25,7 @@ export function telling(store: Store, tell: (events: readonly SealedEvent[]) => 
     read: (query) => store.read(query),
     page: (query) => store.page(query),
     watch: (request) => store.watch(request),
+    verify: (request) => store.verify(request),
     close: () => store.close(),
   };
 }

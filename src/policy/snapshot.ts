@@ -11,10 +11,17 @@ const SEMANTICS = 2;
  * Queue limits and the words that describe tags decide nothing, and are left out: they change without a new policy.
  */
 export function snapshotOf(document: PolicyDocument): string {
+  return snapshotUnder(document, SEMANTICS);
+}
+
+/** True when the snapshot is the document's, as this engine or an earlier one reads it. */
+export function isSnapshotOf(snapshot: string, document: PolicyDocument): boolean {
+  for (let engine = SEMANTICS; engine >= 1; engine -= 1) if (snapshotUnder(document, engine) === snapshot) return true;
+  return false;
+}
+
+function snapshotUnder(document: PolicyDocument, engine: number): string {
   const { queue: _, tags, ...meaning } = document;
   const vocabulary = tags === undefined ? {} : { tags: Object.keys(tags).sort() };
-  return digest(
-    "policy",
-    canonicalize({ engine: SEMANTICS, document: { ...meaning, ...vocabulary } as unknown as JsonObject }),
-  );
+  return digest("policy", canonicalize({ engine, document: { ...meaning, ...vocabulary } as unknown as JsonObject }));
 }

@@ -175,7 +175,9 @@ export function refuse(
   // Which request stands behind the refusal; it is not this job's own, so its story is not told in this trace.
   const behind = approval !== null && BY_REQUEST.has(reason.code) ? { behind: approval.id } : {};
   const stands = waits ? (claim.before?.status ?? null) : status;
-  const facts = { ...claim.facts, ...behind, reason: reasonFacts(reason), status: stands };
+  // Where its row stays as it is the event says so: the reason is not what the row holds.
+  const stays = waits ? { waits: true } : {};
+  const facts = { ...claim.facts, ...behind, ...stays, reason: reasonFacts(reason), status: stands };
   append(claim, sealEvent("job.refused", claim.now, facts));
   return { answer: { status: "refused", job: row, approval }, writes: claim.writes };
 }

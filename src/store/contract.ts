@@ -3,6 +3,7 @@ import { CLAIMS } from "./contract/claims.js";
 import { PLACES } from "./contract/places.js";
 import { QUEUE_AND_WAITING } from "./contract/queue.js";
 import { RELEASES } from "./contract/releases.js";
+import { VERIFYING } from "./contract/verify.js";
 import type { Store } from "./port.js";
 
 /** One requirement of the store port, with what shows that a store meets it. */
@@ -18,7 +19,7 @@ export interface StoreContractCase {
  * Runs in any test runner: `for (const { name, run } of storeContract(open)) test(name, run)`.
  */
 export function storeContract(open: () => Store | Promise<Store>): readonly StoreContractCase[] {
-  return [...CLAIMS, ...PLACES, ...APPROVALS, ...QUEUE_AND_WAITING, ...RELEASES].map(([name, check]) => ({
+  return [...CLAIMS, ...PLACES, ...APPROVALS, ...QUEUE_AND_WAITING, ...RELEASES, ...VERIFYING].map(([name, check]) => ({
     name,
     run: async () => {
       const store = await open();

@@ -17,6 +17,7 @@ import {
   standsUntil,
   union,
   viewOf,
+  waitsFor,
 } from "./approval-state.js";
 import {
   append,
@@ -226,6 +227,8 @@ function ask(claim: Claim, verdict: Approve, before: ApprovalRow | null): Judgem
     ...(comes ? {} : { status: "PENDING_APPROVAL" }),
     approval_id: approval.id,
     expires_at: approval.expiresAt,
+    snapshot: approval.snapshot,
+    view: viewOf(approval),
     ...(before === null ? {} : { supersedes: before.id, queued_since: approval.queuedSince }),
   };
   append(claim, sealEvent("approval.requested", now, facts));
@@ -255,7 +258,10 @@ function replace(claim: Claim, before: ApprovalRow, approval: ApprovalRow): void
 }
 
 function join(claim: Claim, verdict: Approve, approval: ApprovalRow): Judgement<ClaimAnswer> {
-  return wait(claim, verdict, attach(claim, approval), false);
+  const { before } = claim;
+  // One that no limit had room for, moved here since with all who waited, waits for a person from now on.
+  const moved = before !== null && before.status === "THROTTLED" && waitsFor(before, approval.id);
+  return wait(claim, verdict, attach(claim, approval), moved);
 }
 
 /**
@@ -277,7 +283,7 @@ function sayJoined(claim: Claim, approval: ApprovalRow): void {
   append(claim, sealEvent("approval.joined", claim.now, { ...claim.facts, approval_id: approval.id }));
 }
 
-/** Lets the job wait for a request; one that came with a request that it did not open says so in its own trace. */
+/** Lets the job wait for a request; one that came to a request that it did not open says so in its own trace. */
 function wait(claim: Claim, verdict: Approve, approval: ApprovalRow, comes: boolean): Judgement<ClaimAnswer> {
   if (comes) sayJoined(claim, approval);
   const { reason } = verdict;

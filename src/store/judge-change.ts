@@ -1,3 +1,4 @@
+import { digest } from "../digest.js";
 import { sealEvent } from "../evidence/event.js";
 import {
   approvalFacts,
@@ -138,7 +139,9 @@ function activate(change: Of<"activate">, { active, document: before }: ChangeVi
   // policy means: they change with the document, and with them the epoch, but the snapshot and all requests stay.
   if (active !== null && active.snapshot === snapshot && document === before) return done(active, []);
   const row: ActivePolicy = { epoch: (active?.epoch ?? 0) + 1, snapshot, document };
-  const facts = { ...change.facts, epoch: row.epoch, snapshot, before: active?.snapshot ?? null };
+  // Queue bounds are no part of the snapshot, and the document holds nothing private: the event binds it whole.
+  const bound = { document: digest("value", document), epoch: row.epoch, snapshot };
+  const facts = { ...change.facts, ...bound, before: active?.snapshot ?? null };
   return done(row, [
     { to: "policies", row, at: now },
     { to: "events", event: sealEvent("policy.activated", now, facts) },

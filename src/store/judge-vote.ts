@@ -150,7 +150,7 @@ function after(approval: ApprovalRow, vote: VoteRow, votes: readonly VoteRow[]):
 const MAX_ROLE = 128;
 
 /** Who voted, as the record holds it. */
-export function approverFacts({ id, kind, roles, assurance }: Approver): {
+export function approverFacts({ id, kind, roles, assurance }: Pick<Approver, "id" | "kind" | "roles" | "assurance">): {
   readonly id: string;
   readonly kind: string;
   readonly roles: Json;

@@ -46,6 +46,10 @@ import {
   type Write,
 } from "./rows.js";
 
+import { replayInMemory, sourceOf } from "./verify/in-memory.js";
+import { collectProblems } from "./verify/problem.js";
+import { readKeys, verifyLog } from "./verify/verify-log.js";
+
 /**
  * A plain store in this process's memory: the port without a database, for tests. It keeps nothing, and what it
  * acknowledges is durable only while the process lives. It sorts and scans where a database would use an index.
@@ -498,6 +502,26 @@ export function createMemoryStore(): Store {
         sleepers.add(wake);
       });
       return { mark: String(steps) };
+    },
+
+    verify: async (request) => {
+      check();
+      const keys = readKeys(request);
+      const held = {
+        events: [...events],
+        times: [...times],
+        leaves: [...leaves],
+        checkpoints: [...checkpoints],
+        jobs: [...jobs.values()],
+        approvals: [...approvals.values()],
+        votes: [...votes],
+        policies: [...policies],
+        values: [...vault.values()].flatMap((values) => [...values.values()]),
+      };
+      const problems = collectProblems();
+      const state = request.state ? replayInMemory() : null;
+      const verified = await verifyLog({ source: sourceOf(held), state, keys, problems });
+      return { ...verified, ...problems.end(), integrity: null };
     },
 
     close: async () => {

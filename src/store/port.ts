@@ -15,6 +15,7 @@ import type {
   VoteAssurance,
   VoteRow,
 } from "./rows.js";
+import type { VerifyAnswer, VerifyRequest } from "./verify/problem.js";
 
 const STORE = Symbol.for("dispatch-gate.store");
 
@@ -72,6 +73,13 @@ export interface Store {
    * of another process within 100 ms, and MUST resolve after `waitMs` at the latest. A null mark is answered at once.
    */
   watch(request: WatchRequest): Promise<WatchAnswer>;
+  /**
+   * Recomputes all that can be: the tree from the bytes of every event, every stored hash and checkpoint against it, and, where
+   * `state` is asked for, every table against what the log comes to when it is replayed. MUST look at log and tables as of one
+   * moment, MUST NOT hold the event loop for long, and MUST tell what is wrong in the answer and never by rejecting; for `keys`
+   * that are none it rejects with a `TypeError`.
+   */
+  verify(request: VerifyRequest): Promise<VerifyAnswer>;
   /** Finishes what was begun, then lets go of everything. Later verbs MUST reject with `store_closed`. */
   close(): Promise<void>;
 }

@@ -81,8 +81,6 @@ describe("an event", () => {
     const voter = { id: "\u0001".repeat(256), kind: "human" as const, assurance: "host" as const };
     const vote = approverFacts({
       ...voter,
-      key: "k",
-      tenants: null,
       roles: roles.map((role) => role.replaceAll("r", "\u0001")),
     });
     expect(Buffer.byteLength(canonicalize(vote))).toBeLessThan(MAX_EVENT_BYTES - 8_192);

@@ -267,7 +267,9 @@ async function parting(
       const same = is === should && known.states === model.states() && world.ran.length === model.runs.length;
       if (!same) return `${told.join("\n")}\nmodel: ${should} | ${model.states()} | ran ${model.runs.length}`;
     }
-    return null;
+    // And all of it stands in the log: what that comes to is what the tables hold.
+    const { problems } = await store.verify({ keys: [], state: true });
+    return problems.length === 0 ? null : `${told.join("\n")}\n${JSON.stringify(problems, null, 1)}`;
   } finally {
     for (const gate of [...world.gates, ...world.dropped]) await gate.close();
     await store.close();

@@ -6,6 +6,8 @@ export interface Connection {
   prepare(sql: string): Statement;
   exec(sql: string): unknown;
   pragma(text: string, options: { readonly simple: true }): unknown;
+  /** The bytes of the whole database. */
+  serialize(): Uint8Array;
   close(): unknown;
 }
 
@@ -24,7 +26,11 @@ type Value = string | number | null | Uint8Array;
 export type Bound = Value | { readonly [name: string]: Value };
 export type Row = Readonly<Record<string, unknown>>;
 
-type Open = new (path: string, options: { readonly timeout: number; readonly fileMustExist: boolean }) => Connection;
+/** Opens a file by its path, `:memory:`, a file without a name for `""`, or a copy of a database by its bytes. */
+type Open = new (
+  source: string | Uint8Array,
+  options: { readonly timeout: number; readonly fileMustExist: boolean; readonly readonly?: boolean },
+) => Connection;
 
 /** Loads the native module, when the first SQLite store is opened and not before. */
 export async function loadDriver(): Promise<Open> {
@@ -72,6 +78,7 @@ export function keepReachable(connection: Connection): Connection {
       statement.run();
       return undefined;
     },
+    serialize: () => connection.serialize(),
     close: () => connection.close(),
   };
 }

@@ -33,6 +33,7 @@ import { isBusy, storeErrorOf } from "./driver.js";
 import { openLedger } from "./ledger.js";
 import { openConnection, type Presence, standsAt, untilFree } from "./open.js";
 import { prepareTables } from "./tables.js";
+import { verifyInMemory, verifyOpenFile } from "./verify.js";
 import { watchFile } from "./watch.js";
 
 /** How long a read may wait for such a moment, in milliseconds. */
@@ -64,6 +65,8 @@ export interface SqliteStore extends Store {
 export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
   if (typeof path !== "string" || path === "") throw new TypeError("the path of an SQLite store must be a string");
   const connection = await openConnection(path, options.presence);
+  // Found again also when the process has gone to another folder since.
+  const file = path === ":memory:" ? null : resolve(path);
   const ledger = await untilFree(() => openLedger(connection, path, standsAt(path)));
   const tables = await untilFree(() => prepareTables(connection, ledger));
   const commits = shareCommits({ connection, path, ledger }, { group: options.groupCommit ?? true });
@@ -190,7 +193,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
 
   return defineStore({
     kind: "sqlite",
-    ...(path === ":memory:" ? {} : { keyFile: `${resolve(path)}.key` }),
+    ...(file === null ? {} : { keyFile: `${file}.key` }),
     commits: commits.count,
 
     claim: (request) => {
@@ -333,6 +336,11 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       }),
 
     watch: (request) => watch.wait(request),
+
+    verify: async (request) => {
+      commits.check();
+      return file === null ? verifyInMemory(connection, request) : verifyOpenFile(file, request);
+    },
 
     close: async () => {
       watch.end();
