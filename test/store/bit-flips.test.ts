@@ -9,11 +9,11 @@ import { verifyFile } from "../../src/store/sqlite/verify.js";
 import type { VerifyAnswer } from "../../src/store/verify/problem.js";
 import { cases, FULL_TIME } from "../scale.js";
 import { lastColumns, type Range } from "./database-file.js";
-import { closeWorld, createSigner, drawFrom, openWorld, takeStep } from "./verify-worlds.js";
+import { closeWorld, drawFrom, logSigner, openWorld, takeStep } from "./verify-worlds.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const signer = createSigner();
+const signer = logSigner();
 const whole = { keys: [signer.key], state: true };
 
 /** Longest that one verification of so small a file may take, in milliseconds. */
@@ -29,7 +29,7 @@ interface Made {
 async function make(): Promise<Made> {
   const path = join(folder, "made.db");
   const store = await openSqliteStore(path);
-  const world = await openWorld(store);
+  const world = await openWorld(store, signer);
   const draw = drawFrom(Number(process.env.SEED));
   for (let n = 0; n < 250; n += 1) await takeStep(world, draw);
   // Some that no page can hold.

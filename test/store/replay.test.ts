@@ -6,7 +6,7 @@ import { openSqliteStore } from "dispatch-gate/sqlite";
 import { createMemoryStore } from "dispatch-gate/testing";
 import { afterAll, expect, test } from "vitest";
 import { cases, FULL_TIME } from "../scale.js";
-import { closeWorld, createSigner, drawFrom, openWorld, takeStep, type World } from "./verify-worlds.js";
+import { closeWorld, drawFrom, logSigner, openWorld, takeStep, type World } from "./verify-worlds.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -17,10 +17,11 @@ const STORES: readonly (readonly [string, () => Store | Promise<Store>])[] = [
   ["on SQLite", () => openSqliteStore(join(folder, `${files++}.db`))],
 ];
 
+const signer = logSigner();
+
 /** Takes random steps, and verifies on the way: where the tables part from the log, the steps so far say how. */
 async function walk(world: World, seed: number, steps: number): Promise<string | null> {
   const draw = drawFrom(seed);
-  const signer = createSigner();
   const taken: string[] = [];
   for (let n = 1; n <= steps; n += 1) {
     taken.push(await takeStep(world, draw));
@@ -40,7 +41,7 @@ test.each(STORES)(
     const count = cases(`replay of random steps, ${name}`, 3, 300);
     for (let n = 0; n < count; n += 1) {
       const seed = Number(process.env.SEED) + n;
-      const world = await openWorld(await open());
+      const world = await openWorld(await open(), signer);
       const parted = await walk(world, seed, 300);
       await closeWorld(world);
       expect(parted, `SEED=${process.env.SEED}, world ${n}`).toBeNull();
@@ -67,7 +68,7 @@ const CHANGES = [
 ] as const;
 
 test("control: the random steps leave nothing out that changes a table", async () => {
-  const world = await openWorld(createMemoryStore());
+  const world = await openWorld(createMemoryStore(), signer);
   const draw = drawFrom(7);
   for (let n = 0; n < 2_500; n += 1) await takeStep(world, draw);
   const seen = new Set<string>();

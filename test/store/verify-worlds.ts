@@ -1,17 +1,20 @@
-import { generateKeyPairSync, sign } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import {
   compilePolicy,
   createGate,
+  createSigner,
   type Gate,
   type GateEvent,
   type Outcome,
   type Policy,
+  type Signer,
   type Store,
 } from "dispatch-gate";
 import { createFakeClock, type FakeClock } from "dispatch-gate/testing";
-import { readBase64 } from "../../src/evidence/base64.js";
 import { formatCheckpoint } from "../../src/evidence/checkpoint.js";
-import { formatKey, formatNote, signatureOf } from "../../src/evidence/note.js";
+import { formatKey } from "../../src/evidence/note.js";
+import { signNote } from "../../src/signer.js";
+import { readHash } from "../../src/store/prove.js";
 
 /** A small generator of its own (mulberry32), so that one number repeats a sequence. */
 export function drawFrom(seed: number): (below: number) => number {
@@ -61,16 +64,17 @@ export interface World {
   /** Ends what runs on. */
   readonly running: (() => void)[];
   steps: number;
+  readonly signer: Signer;
 }
 
-export async function openWorld(store: Store): Promise<World> {
+export async function openWorld(store: Store, { signer }: LogSigner): Promise<World> {
   const lists = { gates: [], dropped: [], opened: [], ids: [], withheld: [], running: [] };
-  const world: World = { store, clock: createFakeClock(), ...lists, steps: 0 };
+  const world: World = { store, signer, clock: createFakeClock(), ...lists, steps: 0 };
   for (const who of [0, 1]) world.gates[who] = await openGate(world, POLICIES[0]);
   return world;
 }
 
-async function openGate({ store, clock, opened, running }: World, policy?: Policy): Promise<Gate> {
+async function openGate({ store, signer, clock, opened, running }: World, policy?: Policy): Promise<Gate> {
   const opening = policy === undefined ? { activate: "never" as const } : { policy };
   const onEvent = ({ type, approvalId }: GateEvent): void => {
     if (type === "approval.requested") opened.push(approvalId);
@@ -90,7 +94,7 @@ async function openGate({ store, clock, opened, running }: World, policy?: Polic
     if (annotations.seen === 2) throw new Error("no tags today");
     return [];
   };
-  return createGate({ ...opening, store, now: clock.now, dispatch, dispatchers, deriveTags, onEvent });
+  return createGate({ ...opening, store, signer, now: clock.now, dispatch, dispatchers, deriveTags, onEvent });
 }
 
 type Draw = (below: number) => number;
@@ -196,26 +200,25 @@ export async function closeWorld(world: World): Promise<void> {
 }
 
 /** Keys of one log, and what they sign. */
-export interface Signer {
+export interface LogSigner {
   /** The verifier key. */
   readonly key: string;
+  /** For the gates on it. */
+  readonly signer: Signer;
   /** Signs the head that the store has now, and keeps it there. */
   readonly sign: (store: Store, now: number) => Promise<void>;
 }
 
-export function createSigner(name = "example.com/log"): Signer {
-  const pair = generateKeyPairSync("ed25519");
-  const publicKey = new Uint8Array(Buffer.from(pair.publicKey.export({ format: "jwk" }).x ?? "", "base64url"));
-  const key = { name, publicKey };
+export function logSigner(name = "example.com/log"): LogSigner {
+  const signer = createSigner({ name, key: generateKeyPairSync("ed25519").privateKey });
   return {
-    key: formatKey(key),
+    key: formatKey(signer),
+    signer,
     sign: async (store, now) => {
       const { tree } = await store.read({ kind: "tree" });
       const { size, root } = tree ?? { size: 0, root: "" };
-      const text = formatCheckpoint({ origin: name, size, root: readBase64(root) ?? new Uint8Array() });
-      const signature = signatureOf(key, sign(null, Buffer.from(text), pair.privateKey));
-      const note = formatNote(text, [signature]);
-      await store.change({ kind: "checkpoint", now, waitMs: 5_000, size, root, note });
+      const text = formatCheckpoint({ origin: name, size, root: readHash(root) });
+      await store.change({ kind: "checkpoint", now, waitMs: 5_000, size, root, note: await signNote(signer, text) });
     },
   };
 }
