@@ -135,10 +135,17 @@ function hasVoted(claim: Claim, approval: ApprovalRow): boolean {
   return claim.view.votes.some(({ approverKey }) => askers.includes(approverKey));
 }
 
-/** The answer to who may open no request: how the job stands, which a request that lapsed just now has ended. */
+/** The answer to who may open no request: how the job stands, which a request that has lapsed has ended. */
 function asItStands(claim: Claim, before: JobRow, approval: ApprovalRow | null): Judgement<ClaimAnswer> {
   const ended = isWaiting(before) && before.approvalId === approval?.id ? endedBy(approval) : null;
   const row = ended === null ? before : put(claim, { status: "DENIED", reason: ended });
+  // Of a request that lapses in this step its own event says that it ends who waits; one that lapsed before said so of others.
+  if (ended !== null && !isOpen(claim.view.approval)) {
+    append(
+      claim,
+      sealEvent("job.refused", claim.now, { ...claim.facts, reason: reasonFacts(ended), status: "DENIED" }),
+    );
+  }
   const own = approval?.id === before.approvalId ? approval : claim.waitsOn;
   return { answer: { status: "refused", job: row, approval: own }, writes: claim.writes };
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSqliteStore } from "dispatch-gate/sqlite";
@@ -7,6 +7,7 @@ import { StoreError } from "../../src/errors.js";
 import { frontierBytes, leafHashOf } from "../../src/evidence/merkle.js";
 import { growTiles } from "../../src/evidence/tiled-tree.js";
 import { type Connection, loadDriver } from "../../src/store/sqlite/driver.js";
+import { checkIntegrity, integrityOf } from "../../src/store/sqlite/integrity.js";
 import { MIGRATIONS } from "../../src/store/sqlite/migrations.js";
 import { verifyFile } from "../../src/store/sqlite/verify.js";
 import { closeWorld, drawFrom, logSigner, openWorld, takeStep } from "./verify-worlds.js";
@@ -338,6 +339,21 @@ test("a checkpoint that another key signed is told", async () => {
     seq: null,
   });
   await expect(verifyFile(made, { keys: ["no key"], state: false })).rejects.toThrow(TypeError);
+});
+
+test("the database's own check says the same in a thread and on a connection", async () => {
+  const path = await tampered(() => undefined);
+  const file = readFileSync(path);
+  // The number of pages that are free, which nothing but this check counts.
+  file.writeUInt32BE(file.readUInt32BE(36) + 5, 36);
+  writeFileSync(path, file);
+  const { problems, integrity } = await verifyFile(path, whole);
+  expect(integrity).toMatch(/^(\*\*\* in database main \*\*\* )?Freelist: size is \d+ but should be \d+$/);
+  expect(problems).toEqual([{ code: "integrity", message: `the database says of itself: ${integrity}`, seq: null }]);
+  const connection = await open(path);
+  expect(integrityOf(connection)).toBe(integrity);
+  connection.close();
+  await expect(checkIntegrity(join(folder, "nowhere.db"))).resolves.toBe("SQLITE_CANTOPEN");
 });
 
 test("a schema that was changed is told, and what is no table is not read", async () => {

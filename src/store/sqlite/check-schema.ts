@@ -3,8 +3,7 @@ import { type Connection, keepReachable, loadDriver, type Row } from "./driver.j
 import { MIGRATIONS } from "./migrations.js";
 import { untilFree } from "./open.js";
 
-const OBJECTS =
-  "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name LIMIT 1000";
+const OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name";
 
 /**
  * Holds what a database is made of against what the migrations make. Tables and indexes of somebody else are let be; triggers
