@@ -17,13 +17,22 @@ const PAGE = 1_000;
 /**
  * Hands over every event of a gate's SQLite file, in order, and leaves the file as it is.
  *
- * A gate that is running keeps a `-shm` file beside it: then the file is read in place over a read-only connection, and
- * never with `fs`, which would drop the locks of a gate in this very process. Where there is none, nobody has the file
- * open, and even a read-only connection would make new files beside it: then a private copy is read.
- *
  * @throws CannotRun when the file is not a gate's, or cannot be read.
  */
 export async function readLog(path: string, shown: string, take: (event: LoggedEvent) => void): Promise<void> {
+  await withLog(path, shown, (file) => readEvents(file, shown, take));
+}
+
+/**
+ * Lets a gate's SQLite file be read where that leaves it as it is.
+ *
+ * A gate that is running keeps a `-shm` file beside it: then the file is read in place over a connection, and
+ * never with `fs`, which would drop the locks of a gate in this very process. Where there is none, nobody has the file
+ * open, and even a read-only connection would make new files beside it: then a private copy is read.
+ *
+ * @throws CannotRun when the file cannot be read.
+ */
+export async function withLog<T>(path: string, shown: string, read: (file: string) => Promise<T>): Promise<T> {
   // SQLite keeps its other files beside the real one, and not beside a link to it.
   const real = await realpath(path).catch((error: unknown) => {
     throw unreadable(error, shown);
@@ -31,11 +40,11 @@ export async function readLog(path: string, shown: string, take: (event: LoggedE
   const found = await stat(real);
   if (found.isDirectory()) throw unreadable({ code: "EISDIR" }, shown);
   if (!found.isFile()) throw new CannotRun("file_unreadable", `\`${shown}\` is not a regular file`);
-  if (await exists(`${real}-shm`)) return readEvents(real, shown, take);
+  if (await exists(`${real}-shm`)) return read(real);
   const folder = await mkdtemp(join(tmpdir(), "dispatch-gate-log-"));
   try {
     await copyQuiet(real, join(folder, "log.db"), shown);
-    await readEvents(join(folder, "log.db"), shown, take);
+    return await read(join(folder, "log.db"));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

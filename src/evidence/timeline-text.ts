@@ -7,8 +7,8 @@ import { type JobStory, jobsIn, type RequestStory, type TimelineEvent, type Time
 /** Raised whenever the same events could give another text: who compares texts MUST know both to be of one form. */
 export const TIMELINE_FORM = 1;
 
-/** How the first line of every text begins, whatever its form. */
-export const TIMELINE_HEAD = "Timeline of trace ";
+/** How the first line of every text begins, with its form after that. */
+export const TIMELINE_HEAD = "Timeline, form ";
 
 /**
  * A timeline in lines for people: of every job what was asked, decided, approved and done, then the events, one a line. Every
@@ -18,7 +18,7 @@ export function timelineText(timeline: TimelineEvents): string {
   const { traceId, entries } = timeline;
   const jobs = jobsIn(timeline);
   const lines = [
-    `${TIMELINE_HEAD}${displayLiteral(traceId)} (form ${TIMELINE_FORM})`,
+    `${TIMELINE_HEAD}${TIMELINE_FORM}, of trace ${displayLiteral(traceId)}`,
     `${counted(jobs.length, "job")}, ${counted(entries.length, "event")}${between(entries)}`,
     ...jobs.flatMap(jobLines),
     "Events",

@@ -11,10 +11,19 @@ const SEMANTICS = 2;
  * Queue limits and the words that describe tags decide nothing, and are left out: they change without a new policy.
  */
 export function snapshotOf(document: PolicyDocument): string {
+  return snapshotUnder(SEMANTICS, document);
+}
+
+/** Whether this or an earlier engine gives the document that snapshot: one that was kept does not change with the engine. */
+export function wasSnapshotOf(document: PolicyDocument, snapshot: string): boolean {
+  for (let engine = SEMANTICS; engine >= 1; engine -= 1) {
+    if (snapshotUnder(engine, document) === snapshot) return true;
+  }
+  return false;
+}
+
+function snapshotUnder(engine: number, document: PolicyDocument): string {
   const { queue: _, tags, ...meaning } = document;
   const vocabulary = tags === undefined ? {} : { tags: Object.keys(tags).sort() };
-  return digest(
-    "policy",
-    canonicalize({ engine: SEMANTICS, document: { ...meaning, ...vocabulary } as unknown as JsonObject }),
-  );
+  return digest("policy", canonicalize({ engine, document: { ...meaning, ...vocabulary } as unknown as JsonObject }));
 }
