@@ -32,15 +32,17 @@ export async function checkLogFolder({ folder, key: given, faults }: FolderCheck
     await meet();
   });
   if (read?.isUnfinished) faults.add("line_unfinished", `events.jsonl:${lines.count() + 1}`, UNFINISHED);
+  const counts = { ...NOTHING, events: lines.count(), checkpoints: next };
+  if (read === null) return result("log", key, checkpoint, counts);
   for (const size of sizes.slice(next)) {
     faults.add("checkpoint_misplaced", `checkpoints/${size}`, "the checkpoint covers more events than there are");
   }
-  if (checkpoint !== null && read !== null) {
+  if (checkpoint !== null) {
     if (checkpoint.size === lines.count()) checkRoot(lines, checkpoint, "checkpoint", faults);
     else
       faults.add("size_differs", "checkpoint", `${checkpoint.size} events were signed, and ${lines.count()} are here`);
   }
-  return result("log", key, checkpoint, { ...NOTHING, events: lines.count(), checkpoints: next });
+  return result("log", key, checkpoint, counts);
 }
 
 async function checkEarlier(

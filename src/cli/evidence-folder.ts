@@ -6,7 +6,7 @@ import { createLineSplitter } from "../evidence/split-lines.js";
 import { unreadable } from "./read-text.js";
 
 /** Bytes of a file that is read as a whole: a checkpoint has some 200, a proof with its event at most 100,000. */
-export const MAX_SMALL = 1_048_576;
+const MAX_SMALL = 1_048_576;
 
 /** Names in one folder that are looked at. */
 const MAX_NAMES = 1_000_000;

@@ -51,7 +51,7 @@ export interface Faults {
 }
 
 /** As many are kept: whoever makes a folder can make any number. */
-export const MAX_FAULTS = 100;
+const MAX_FAULTS = 100;
 
 /** An empty list of what does not hold. */
 export function createFaults(): Faults {

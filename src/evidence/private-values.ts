@@ -23,7 +23,7 @@ export interface Committed {
 }
 
 /** The private values that one event stands for. */
-export function committedBy(type: string, body: JsonObject): readonly Committed[] {
+function committedBy(type: string, body: JsonObject): readonly Committed[] {
   const job = jobOf(body);
   const all: Committed[] = [];
   const add = (kinds: readonly string[], commitment: Json | undefined, whose = job): void => {
@@ -55,7 +55,7 @@ function jobOf({ tenant_id: tenantId, job_id: jobId }: JsonObject): Committed["j
 }
 
 /** The commitment that this value opens. */
-export function commitmentOf({ kind, salt, value }: PrivateValue): string {
+function commitmentOf({ kind, salt, value }: PrivateValue): string {
   return commit(salt, kind.startsWith("note:") ? canonicalize(value) : value);
 }
 

@@ -129,7 +129,7 @@ async function writeCheckpoints(
   return counts;
 }
 
-export function changed(size: number): EvidenceError {
+function changed(size: number): EvidenceError {
   return new EvidenceError("log_changed", `the log is not what was signed of its first ${size} events`, {
     help: "verify the log, and keep the file as it is",
   });
