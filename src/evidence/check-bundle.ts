@@ -38,8 +38,8 @@ export function whyNotProved(
 }
 
 /** Events of one trace that are held in memory. */
-const MAX_EVENTS = 50_000;
-const MAX_BYTES = 33_554_432;
+const MAX_EVENTS = 20_000;
+const MAX_BYTES = 16_777_216;
 
 /** What the events of a bundle say together. */
 export interface TraceCheck {

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../outcome.js";
+import type { Json, JsonObject } from "../outcome.js";
 
 /** One event of a timeline, as far as its text is made of it. */
 export interface TimelineEvent {
@@ -28,9 +28,14 @@ export interface JobStory {
   readonly requests: readonly RequestStory[];
 }
 
-/** One request for approval with the events that tell of it. */
+/** One request for approval, as far as a timeline tells of it. */
 export interface RequestStory {
   readonly approvalId: string;
+  /** How it stood last. */
+  readonly state: Json;
+  /** When it was no longer pending; null where nothing says so. */
+  readonly decidedAt: number | null;
+  /** The events that tell of it. Empty where an earlier job has them: many jobs may wait for one request. */
   readonly events: readonly TimelineEvent[];
 }
 
@@ -43,17 +48,29 @@ export function jobsIn({ traceId, entries }: TimelineEvents): readonly JobStory[
     if (approvalId !== null && REQUESTS.has(type)) put(requests, approvalId, entry);
     if (entry.traceId === traceId && typeof body.job_id === "string") put(jobs, keyOf(body), entry);
   }
-  const next = successorsIn(entries);
+  const told: Told = {
+    requests: new Map([...requests].map(([approvalId, events]) => [approvalId, standing(approvalId, events)])),
+    next: successorsIn(entries),
+    seen: new Set(),
+  };
   return [...jobs.values()].map((events): JobStory => {
     const body = events[0]?.body ?? {};
     return {
       jobId: String(body.job_id),
       tenantId: typeof body.tenant_id === "string" ? body.tenant_id : null,
       events,
-      requests: requestsOf(events, requests, next),
+      requests: requestsOf(events, told),
     };
   });
 }
+
+function standing(approvalId: string, events: readonly TimelineEvent[]): RequestStory {
+  const said = events.filter(({ type, body }) => type !== "approval.detached" && body.state !== undefined);
+  const decided = said.findLast(({ type, body }) => DECIDING.has(type) && body.state !== "pending");
+  return { approvalId, state: said.at(-1)?.body.state ?? "pending", decidedAt: decided?.at ?? null, events };
+}
+
+const DECIDING: ReadonlySet<string> = new Set(["approval.voted", "approval.resolved"]);
 
 /** Events that tell how a request stands; of those that only name one there are more. */
 const REQUESTS: ReadonlySet<string> = new Set([
@@ -74,15 +91,26 @@ function put<T>(map: Map<string, T[]>, key: string, item: T): void {
   else list.push(item);
 }
 
-function requestsOf(
-  events: readonly TimelineEvent[],
-  requests: ReadonlyMap<string, readonly TimelineEvent[]>,
-  next: Successors,
-): readonly RequestStory[] {
-  return [...joinedBy(events, next)].flatMap((approvalId) => {
-    const told = requests.get(approvalId);
-    return told === undefined ? [] : [{ approvalId, events: told }];
-  });
+interface Told {
+  readonly requests: ReadonlyMap<string, RequestStory>;
+  readonly next: Successors;
+  /** Requests that a job before has told of, with those that took their place. */
+  readonly seen: Set<string>;
+}
+
+/** No request is told twice: whoever makes events can let any number of jobs wait for any number of requests. */
+function requestsOf(events: readonly TimelineEvent[], { requests, next, seen }: Told): readonly RequestStory[] {
+  const ids = new Set(events.flatMap(({ approvalId }) => approvalId ?? []));
+  const stories: RequestStory[] = [];
+  // A set hands over what is added to it meanwhile: so one that took another's place brings the one after it.
+  for (const id of ids) {
+    const request = requests.get(id);
+    if (request !== undefined) stories.push(seen.has(id) ? { ...request, events: [] } : request);
+    if (seen.has(id)) continue;
+    seen.add(id);
+    for (const after of next.get(id) ?? []) ids.add(after);
+  }
+  return stories;
 }
 
 /** Of each request, those that took its place. */

@@ -73,11 +73,12 @@ function decisionOf({ at, body: { decision } }: TimelineEvent): string {
   return `${word(type)} by rule ${said(ruleId)} at ${moment(at)}, reason ${said(reason)}`;
 }
 
-function requestLines({ approvalId, events }: RequestStory): readonly string[] {
-  const states = events.flatMap(({ type, body }) => (type === "approval.detached" ? [] : (body.state ?? [])));
+function requestLines({ approvalId, state, events }: RequestStory): readonly string[] {
+  const head = `  approval ${displayLiteral(approvalId)}: ${word(state)}`;
+  if (events.length === 0) return [`${head}, told above`];
   const needs = events.map(({ body }) => (isObject(body.decision) ? body.decision.approvals : undefined));
   return [
-    `  approval ${displayLiteral(approvalId)}: ${word(states.at(-1) ?? "pending")}`,
+    head,
     ...rows([["needs", needs[0] === undefined ? null : displayJson(needs[0], "    ")]]).map((line) => `  ${line}`),
     ...events.map((event) => `    ${stepLine(event)}`),
   ];
@@ -171,7 +172,7 @@ function reasonOf(reason: Json | undefined): string {
 function durations({ events, requests }: JobStory): string {
   const first = (type: string): number | undefined => events.find((event) => event.type === type)?.at;
   const asked = first("approval.requested") ?? first("approval.joined");
-  const closing = requests.flatMap((request) => request.events.filter(isDecisive)).at(-1)?.at;
+  const closing = requests.findLast(({ decidedAt }) => decidedAt !== null)?.decidedAt ?? undefined;
   const dispatched = events.findLast(({ type }) => type === "job.dispatching")?.at;
   const settled = events.findLast(({ type }) => type === "job.settled");
   const parts: readonly (readonly [string, number | undefined, number | undefined])[] = [
@@ -184,10 +185,6 @@ function durations({ events, requests }: JobStory): string {
     ...(typeof run === "number" ? [`run ${run} ms`] : []),
     `whole ${(events.at(-1)?.at ?? 0) - (events[0]?.at ?? 0)} ms`,
   ].join(", ");
-}
-
-function isDecisive({ type, body }: TimelineEvent): boolean {
-  return (type === "approval.voted" || type === "approval.resolved") && body.state !== "pending";
 }
 
 /** Lines of a name and a value; without those that have none. */

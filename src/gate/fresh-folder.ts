@@ -28,14 +28,16 @@ export async function writeFolder<T>(folder: string, write: (fresh: FreshFolder)
   const place = await placeFor(resolve(folder));
   const beside = join(dirname(place), `.${basename(place)}.${randomBytes(6).toString("hex")}.partial`);
   await mkdir(beside, { mode: 0o700 });
-  const held: Held = { root: beside, folders: [beside], files: new Set() };
+  const held: Held = { root: beside, folders: [beside], files: new Set(), ending: new Set(), failed: [] };
   try {
     const answer = await write(freshIn(held));
+    await settled(held);
     for (const each of held.folders.reverse()) await syncFolder(each);
     await take(beside, place);
     await syncFolder(dirname(place));
     return answer;
   } catch (error) {
+    await Promise.all(held.ending);
     for (const file of held.files) await file.close();
     await rm(beside, { recursive: true, force: true });
     throw error;
@@ -48,9 +50,22 @@ interface Held {
   readonly folders: string[];
   /** Those that are open. */
   readonly files: Set<FileHandle>;
+  /** Small files that are being made durable: none of these rejects. */
+  readonly ending: Set<Promise<unknown>>;
+  /** Why some could not be. */
+  readonly failed: unknown[];
 }
 
-function freshIn({ root, folders, files }: Held): FreshFolder {
+/** Waits for all that is being made durable. Rejects where any of it could not be. */
+async function settled({ ending, failed }: Held): Promise<void> {
+  await Promise.all(ending);
+  if (failed.length > 0) throw failed[0];
+}
+
+/** So many files are made durable at a time: a disk does several in hardly more time than one. */
+const AT_ONCE = 4;
+
+function freshIn({ root, folders, files, ending, failed }: Held): FreshFolder {
   const begin = async (name: string): Promise<Growing> => {
     const file = await open(join(root, name), "wx", 0o600);
     files.add(file);
@@ -68,7 +83,12 @@ function freshIn({ root, folders, files }: Held): FreshFolder {
     file: async (name, text) => {
       const file = await begin(name);
       await file.write(text);
-      await file.end();
+      const end: Promise<unknown> = file
+        .end()
+        .catch((error: unknown) => failed.push(error))
+        .finally(() => ending.delete(end));
+      ending.add(end);
+      if (ending.size >= AT_ONCE) await Promise.race(ending);
     },
     folder: async (name) => {
       await mkdir(join(root, name), { mode: 0o700 });

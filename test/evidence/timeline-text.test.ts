@@ -178,6 +178,22 @@ test("a request in another's place is told beside it, and so is one that another
   expect(text).toMatch(/ {4}reject by "ann" .*, of no view in particular, with a note that is not here\n/);
 });
 
+test("a request that many jobs wait for is told once, and so many are told in no more than so long", () => {
+  count = 0;
+  const of = (n: number): JsonObject => ({ job_id: `j-${n}`, tenant_id: "acme", approval_id: "a-1" });
+  const many = Array.from({ length: 5_000 }, (_, n) => n);
+  const entries = [
+    ...many.map((n) => event("approval.joined", of(n))),
+    ...many.map((n) => event("approval.resolved", { ...of(0), state: "superseded", superseded_by: `a-${n}` })),
+  ];
+  const text = timelineText({ traceId: "t", entries });
+  expect(text).toContain(
+    'Job "j-1" of tenant "acme"\n  actor: none\n  decided: nothing\n  approval "a-1": superseded, told above\n',
+  );
+  // Not the product of the two, which is twenty-five million.
+  expect(text.split("\n").length).toBeLessThan(60_000);
+});
+
 test("times, counts and lists that no gate would write are shown as they are", () => {
   const entry = { seq: 1, type: "job.settled", at: 1e300, traceId: "t", approvalId: null, note: null };
   const body = {
