@@ -44,14 +44,18 @@ export {
 } from "./errors.js";
 export { displaySafe } from "./evidence/display.js";
 export type { EventType } from "./evidence/event.js";
+export type { TimelineEvent, TimelineEvents } from "./evidence/timeline-jobs.js";
+export { timelineText } from "./evidence/timeline-text.js";
 export type { Approval, ApprovalChange, ShownApproval, Vote } from "./gate/approval.js";
 export type { DecideOptions, VoteOptions } from "./gate/approval-calls.js";
 export type { ApproverInput } from "./gate/approver.js";
 export type { Audit, AuditEvent, EventsOptions, EventsPage, SignedCheckpoint } from "./gate/audit.js";
+export type { Bundled, BundleOptions } from "./gate/bundle.js";
 export type { CheckpointRhythm } from "./gate/checkpoints.js";
 export type { ApprovalRef } from "./gate/desk.js";
 export type { DrainOptions } from "./gate/drain.js";
 export type { EraseBeforeOptions, Erased, ErasedBefore, EraseOptions } from "./gate/erase.js";
+export type { Exported, ExportOptions } from "./gate/export.js";
 export type { GateEvent } from "./gate/hub.js";
 export type { Jobs } from "./gate/jobs.js";
 export type { DerivedTags, GateOptions } from "./gate/options.js";

@@ -1,174 +1,89 @@
-import { resolve } from "node:path";
-import { displayLiteral } from "../evidence/display.js";
-import type { Json } from "../outcome.js";
 import { quoted } from "../policy/source.js";
-import type { LoggedEvent } from "../store/port.js";
-import { readArguments } from "./arguments.js";
-import { CannotRun, EXIT, type Io, printJson } from "./io.js";
-import { count, inked, type Line, printLines } from "./print.js";
-import { readLines } from "./read-lines.js";
-import { readLog } from "./read-log.js";
+import { type Arguments, readArguments } from "./arguments.js";
+import { bundle, events, exportFolder, timeline } from "./audit-log.js";
+import { ungated } from "./audit-ungated.js";
+import { CannotRun, type Io } from "./io.js";
 
-export const AUDIT_HELP = `usage: dispatch-gate audit ungated --log LOG --effects FILE [options]
+export const AUDIT_HELP = `usage: dispatch-gate audit CALL --log LOG [options]
 
-Holds what workers report that they did against what a gate decided: every effect must have a decision record.
+Reads the log of a gate, and leaves it as it is.
+
+  timeline   what happened to one trace, in words
+  events     the log in pages, or those of its events that meet all that is given
+  export     writes the log into a folder: events, checkpoints and the public key
+  bundle     writes the evidence of one trace into a folder, each event with its proof
+  ungated    holds what workers report that they did against what the gate decided
 
   --log LOG        the SQLite file of the gate
-  --effects FILE   JSON Lines, or \`-\`: \`{ "job_id": "...", "tenant_id": "...", "at": 1750000000000, "what": "..." }\`
+  --trace ID       timeline, events, bundle: this trace
+  --job ID         the trace of this job; events: of this job alone
+  --tenant ID      whose job it is; events: of this tenant alone
+  --approval ID    the trace of this request; events: of this request alone
+  --type TYPE      events: of this type alone
+  --after SEQ      events: those after this one
+  --limit COUNT    events: so many at most, 1 to 1,000; 100 where nothing is said
+  --out FOLDER     export, bundle: the folder to write, which must be empty or not there yet
+  --key KEY        export, bundle: the public key of the log, or a file with it, where its key file is not beside it
+  --values         bundle: private values as well
+  --effects FILE   ungated: JSON Lines, or \`-\`: \`{ "job_id": "...", "tenant_id": "...", "at": 1750000000000, "what": "..." }\`
   --json           one JSON document
 
-\`tenant_id\` is \`default\` where none is given; \`at\` (milliseconds since 1970) and \`what\` may be left out.
-Exit: 0 all are gated, 1 some are not, 2 could not run.`;
+Nothing is signed here: events after the latest checkpoint are left out of what is written, and counted. Of an effect \`tenant_id\`
+is \`default\` where none is given; \`at\` (milliseconds since 1970) and \`what\` may be left out.
+Exit: 0 done, 1 nothing found, or an effect that is not gated, 2 could not run.`;
 
 /** What it takes. */
 export const AUDIT_SHAPE = {
-  options: { log: "text", effects: "text" },
+  options: {
+    log: "text",
+    trace: "text",
+    job: "text",
+    tenant: "text",
+    approval: "text",
+    type: "text",
+    after: "text",
+    limit: "text",
+    out: "text",
+    key: "text",
+    values: "switch",
+    effects: "text",
+  },
   operands: { least: 1, most: 1, name: "CALL" },
 } as const;
 
-/** One effect that no decision stands behind. */
-interface Ungated {
-  /** Where it was reported. */
-  readonly line: number;
-  readonly jobId: string | null;
-  readonly tenantId: string | null;
-  readonly what: string | null;
-  readonly why: "no_job_named" | "no_decision" | "before_its_dispatch" | "not_readable";
+interface Call {
+  readonly run: (given: Arguments, log: string, io: Io) => Promise<number>;
+  /** What it takes beside `--log` and `--json`. */
+  readonly takes: readonly string[];
 }
 
-const WORDS: Readonly<Record<Ungated["why"], string>> = {
-  no_job_named: "names no job",
-  no_decision: "no gate dispatched that job",
-  before_its_dispatch: "happened before that job was dispatched",
-  not_readable: "is not readable as an effect: no object, or a field misspelt, repeated or of another type",
-};
+const OF_TRACE = ["trace", "job", "tenant", "approval"];
 
-/** Lists effects that have no decision record. */
-export async function audit(args: readonly string[], io: Io): Promise<number> {
-  const given = readArguments(args, AUDIT_SHAPE);
-  const [call = ""] = given.operands;
-  if (call !== "ungated") throw new CannotRun("call_unknown", `unknown call ${quoted(call)}`, "calls: ungated");
-  const [log, effects] = [given.text("log"), given.text("effects")];
-  if (log === undefined)
-    throw new CannotRun("option_missing", "`--log` is missing", "see `dispatch-gate audit --help`");
-  if (effects === undefined) {
-    throw new CannotRun("option_missing", "`--effects` is missing", "see `dispatch-gate audit --help`");
-  }
-  const dispatched = await dispatchesIn(resolve(io.cwd, log), log);
-  const ungated: Ungated[] = [];
-  let taken = 0;
-  await readLines(io, effects, (text, line) => {
-    if (text.trim() === "") return;
-    taken += 1;
-    const found = judge(text, line, dispatched);
-    if (found !== null) ungated.push(found);
-  });
-  const ok = ungated.length === 0;
-  if (given.has("json")) printJson(io, documentOf(log, taken, ungated));
-  else printLines(io.stdout, io.env, linesOf(taken, ungated));
-  return ok ? EXIT.fine : EXIT.findings;
-}
-
-/** When each job was first dispatched, by tenant and id. */
-async function dispatchesIn(file: string, shown: string): Promise<ReadonlyMap<string, number>> {
-  const first = new Map<string, number>();
-  await readLog(file, shown, ({ type, at, body }: LoggedEvent) => {
-    if (type !== "job.dispatching") return;
-    const key = keyOf(String(body.tenant_id), String(body.job_id));
-    if (!first.has(key)) first.set(key, at);
-  });
-  return first;
-}
-
-function keyOf(tenantId: string, jobId: string): string {
-  return JSON.stringify([tenantId, jobId]);
-}
-
-function judge(text: string, line: number, dispatched: ReadonlyMap<string, number>): Ungated | null {
-  const effect = read(text);
-  if (effect === null) return { line, jobId: null, tenantId: null, what: null, why: "not_readable" };
-  const { jobId, tenantId, what, at } = effect;
-  if (jobId === null) return { line, jobId, tenantId, what, why: "no_job_named" };
-  const since = dispatched.get(keyOf(tenantId, jobId));
-  if (since === undefined) return { line, jobId, tenantId, what, why: "no_decision" };
-  return at !== null && at < since ? { line, jobId, tenantId, what, why: "before_its_dispatch" } : null;
-}
-
-interface Effect {
-  readonly jobId: string | null;
-  readonly tenantId: string;
-  readonly what: string | null;
-  readonly at: number | null;
-}
-
-/** One effect of one reading, or null. What is there in another type or spelling MUST NOT count as left out. */
-function read(text: string): Effect | null {
-  const fields = fieldsOf(text);
-  if (fields === null || [...fields.keys()].some(isNearMiss)) return null;
-  const given = (key: string, absent: unknown): unknown => (fields.has(key) ? fields.get(key) : absent);
-  const jobId = given("job_id", "");
-  const tenantId = given("tenant_id", "default");
-  const what = given("what", "");
-  const at = given("at", 0);
-  if (typeof jobId !== "string" || typeof tenantId !== "string" || typeof what !== "string") return null;
-  if (typeof at !== "number" || !Number.isFinite(at)) return null;
-  return { jobId: jobId || null, tenantId, what: what || null, at: fields.has("at") ? at : null };
-}
-
-/** The members of a JSON object that repeats no key, at any depth; null for every other text. */
-function fieldsOf(text: string): ReadonlyMap<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
-    // Of a repeated key only the last is parsed, so that what is parsed has fewer members than the text.
-    return membersIn(text) === membersIn(JSON.stringify(value)) ? new Map(Object.entries(value)) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** How many members the objects of a valid JSON text have: outside strings each colon is one. */
-function membersIn(json: string): number {
-  return json.replace(/"(?:[^"\\]|\\.)*"/g, "").split(":").length - 1;
-}
-
-/** Our names, by their letters alone. */
-const NAMES: ReadonlyMap<string, string> = new Map([
-  ["jobid", "job_id"],
-  ["tenantid", "tenant_id"],
-  ["what", "what"],
-  ["at", "at"],
+const CALLS: ReadonlyMap<string, Call> = new Map([
+  ["timeline", { run: timeline, takes: OF_TRACE }],
+  ["events", { run: events, takes: [...OF_TRACE, "type", "after", "limit"] }],
+  ["export", { run: exportFolder, takes: ["out", "key"] }],
+  ["bundle", { run: bundle, takes: [...OF_TRACE, "out", "key", "values"] }],
+  ["ungated", { run: ungated, takes: ["effects"] }],
 ]);
 
-/** Whether a name is one of ours in another spelling, such as `tenantId`. */
-function isNearMiss(name: string): boolean {
-  const ours = NAMES.get(name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, ""));
-  return ours !== undefined && ours !== name;
-}
-
-function documentOf(log: string, effects: number, ungated: readonly Ungated[]): Json {
-  return {
-    command: "audit",
-    call: "ungated",
-    ok: ungated.length === 0,
-    log,
-    effects,
-    ungated: ungated.map(({ line, jobId, tenantId, what, why }) => ({
-      line,
-      job_id: jobId,
-      tenant_id: tenantId,
-      what,
-      why,
-    })),
-  };
-}
-
-function linesOf(effects: number, ungated: readonly Ungated[]): readonly Line[] {
-  if (ungated.length === 0) return [[inked("good", `${count(effects, "effect")}, each with a decision record`)]];
-  const lines = ungated.map(({ line, jobId, tenantId, what, why }): Line => {
-    const job = jobId === null ? "" : ` job ${displayLiteral(jobId)} of ${displayLiteral(tenantId ?? "")}`;
-    const did = what === null ? "" : ` ${displayLiteral(what)}`;
-    return [`line ${line}:`, inked("bad", " ungated"), `${did}${job}: ${WORDS[why]}`];
-  });
-  return [...lines, [`${count(effects, "effect")}, ${ungated.length} without a decision record`]];
+/** Reads the log of a gate in one of several ways. */
+export async function audit(args: readonly string[], io: Io): Promise<number> {
+  const given = readArguments(args, AUDIT_SHAPE);
+  const [name = ""] = given.operands;
+  const call = CALLS.get(name);
+  if (call === undefined) {
+    throw new CannotRun("call_unknown", `unknown call ${quoted(name)}`, `calls: ${[...CALLS.keys()].join(", ")}`);
+  }
+  // What narrows a call must not be ignored.
+  const known = ["log", ...call.takes];
+  const stray = Object.keys(AUDIT_SHAPE.options).find((option) => given.has(option) && !known.includes(option));
+  if (stray !== undefined) {
+    throw new CannotRun("option_unexpected", `\`${name}\` takes no \`--${stray}\``, "see `dispatch-gate audit --help`");
+  }
+  const log = given.text("log");
+  if (log === undefined) {
+    throw new CannotRun("option_missing", "`--log` is missing", "see `dispatch-gate audit --help`");
+  }
+  return call.run(given, log, io);
 }

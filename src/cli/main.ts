@@ -9,6 +9,7 @@ import { IMPORT_HELP, IMPORT_SHAPE, importPolicy } from "./import.js";
 import { CannotRun, EXIT, type Io, printJson } from "./io.js";
 import { inked, type Line, printLines } from "./print.js";
 import { TEST_HELP, TEST_SHAPE, test } from "./test.js";
+import { VERIFY_HELP, VERIFY_SHAPE, verify } from "./verify.js";
 import { readVersion } from "./version.js";
 
 interface Command {
@@ -38,6 +39,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
     "audit",
     { run: audit, help: AUDIT_HELP, shape: AUDIT_SHAPE, summary: "hold what was done against what was decided" },
   ],
+  ["verify", { run: verify, help: VERIFY_HELP, shape: VERIFY_SHAPE, summary: "check evidence that was handed over" }],
   [
     "import",
     { run: importPolicy, help: IMPORT_HELP, shape: IMPORT_SHAPE, summary: "rewrite a policy of another engine" },

@@ -2,9 +2,13 @@ import type { Json, JsonObject } from "../outcome.js";
 import { displayLiteral, displaySafe } from "./display.js";
 import type { EventType } from "./event.js";
 
-/** One event in one line for people. Nothing in it can move a terminal's cursor or turn text around. */
-export function describeEvent(type: EventType, body: JsonObject): string {
-  return displaySafe(sentence(type, body));
+/**
+ * One event in one line for people. Nothing in it can move a terminal's cursor or turn text around. A log of a later version may
+ * have kinds of events that this one does not know.
+ */
+export function describeEvent(type: string, body: JsonObject): string {
+  const told: string | undefined = sentence(type as EventType, body);
+  return displaySafe(told ?? "an event of a kind that is not known here");
 }
 
 function sentence(type: EventType, body: JsonObject): string {

@@ -1,10 +1,13 @@
+import { EvidenceError } from "../errors.js";
 import { formatKey } from "../evidence/note.js";
 import { refuseUnknown } from "../refuse-unknown.js";
 import { keyOf } from "../signer.js";
 import type { EventFilter, LoggedEvent } from "../store/port.js";
 import type { CheckpointRow } from "../store/rows.js";
 import type { VerifyAnswer } from "../store/verify/problem.js";
+import { type Bundled, type BundleOptions, readTrace, writeBundle } from "./bundle.js";
 import type { Core } from "./core.js";
+import { type EvidenceSource, type Exported, type ExportOptions, exportLog } from "./export.js";
 import { pageLimit } from "./options.js";
 import { consistencySince, type Receipt, receiptOf } from "./receipt.js";
 import { readTimeline, readTimelineRef, type Timeline, type TimelineRef } from "./timeline.js";
@@ -58,6 +61,18 @@ export interface Audit {
    * C2SP tlog-witness `add-checkpoint`, under the latest checkpoint. Rejects with an `EvidenceError` (`checkpoint_unknown`).
    */
   readonly consistency: (fromSize: number) => Promise<string>;
+  /**
+   * Writes the log as it stands into a folder, for who checks it with `dispatch-gate verify` or tools of their own: every event as
+   * JSON Lines, the checkpoint over them, the public key, and the checkpoints before. In pages, at whatever length in little
+   * memory. Rejects with an `EvidenceError` (`folder_not_empty`, `log_changed`), and leaves no part of it then.
+   */
+  readonly export: (folder: string, options?: ExportOptions) => Promise<Exported>;
+  /**
+   * Writes the evidence of one trace into a folder: its events, the proof of each, the policies that it was decided under, what
+   * happened in words and as JSON, the checkpoint and the public key; with `values: true` private values as well. Rejects with an
+   * `EvidenceError` (`trace_unknown`, `folder_not_empty`, `log_changed`).
+   */
+  readonly bundle: (of: TimelineRef, folder: string, options?: BundleOptions) => Promise<Bundled>;
   /** What was signed so far, oldest first, in pages. `limit`: 1 to 1,000, default 100. */
   readonly checkpoints: (options?: {
     readonly after?: string;
@@ -125,6 +140,21 @@ export function createAudit(core: Core): Audit {
       return store.verify({ keys: [keyOf(core.signer), ...core.settings.formerKeys].map(formatKey), state });
     },
 
+    export: async (folder: string, options: ExportOptions = {}) => {
+      refuseUnknown(options, ["signal"], "audit.export");
+      return exportLog(await signedSource(core), folderPath(folder), options);
+    },
+
+    bundle: async (of: TimelineRef, folder: string, options: BundleOptions = {}) => {
+      refuseUnknown(options, ["signal", "values"], "audit.bundle");
+      const { values } = options;
+      if (values !== undefined && typeof values !== "boolean") throw new TypeError("`values` must be a boolean");
+      const [ref, path] = [readTimelineRef(of), folderPath(folder)];
+      // What is signed after the trace was read covers all of it.
+      const trace = await readTrace(store, ref);
+      return writeBundle(await signedSource(core), trace, path, options);
+    },
+
     checkpoints: async (options: { readonly after?: string; readonly limit?: number } = {}) => {
       refuseUnknown(options, ["after", "limit"], "audit.checkpoints");
       const limit = pageLimit(options.limit);
@@ -132,6 +162,18 @@ export function createAudit(core: Core): Audit {
       return { items: page.checkpoints ?? [], next: page.next };
     },
   });
+}
+
+/** The log as it stands, signed. */
+async function signedSource({ store, checkpoints, signer }: Core): Promise<EvidenceSource> {
+  const checkpoint = await checkpoints.now();
+  if (checkpoint !== null) return { store, checkpoint, key: keyOf(signer) };
+  throw new EvidenceError("checkpoint_unknown", "the log has no events", { help: "there is nothing to write yet" });
+}
+
+function folderPath(folder: unknown): string {
+  if (typeof folder === "string" && folder !== "") return folder;
+  throw new TypeError("evidence is written to the path of a folder");
 }
 
 function signed(row: CheckpointRow | null): SignedCheckpoint | null {

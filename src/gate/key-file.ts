@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeSync } from "node:fs";
 import { StoreError } from "../errors.js";
 import { readBase64, writeBase64 } from "../evidence/base64.js";
-import { isKeyName, keyIdOf } from "../evidence/note.js";
+import { isKeyName, keyIdOf, type NoteKey } from "../evidence/note.js";
 import { keyOf, type Signer, signerOfSeed } from "../signer.js";
 
 /** More than any key file holds. */
@@ -26,6 +26,15 @@ export function openKeyFile(path: string, name: string | undefined): Signer {
     throw unusable(path, "holds the key of another log", "give the log its own name, or another key file");
   }
   return signer;
+}
+
+/** The public part of the key in a file, for who only checks; null where there is no such file, which is never made here. */
+export function readPublicKey(path: string): NoteKey | null {
+  const found = read(path);
+  if (found === null) return null;
+  const signer = parse(found);
+  if (signer === null) throw unusable(path, "holds no signing key", "give another path");
+  return keyOf(signer);
 }
 
 /** A signer whose key is written nowhere: what it signed can be checked for as long as somebody keeps the public key. */

@@ -1,6 +1,8 @@
 import { EvidenceError } from "../errors.js";
-import { readCheckpoint } from "../evidence/checkpoint.js";
+import { openCheckpoint, readCheckpoint } from "../evidence/checkpoint.js";
+import { leafHash } from "../evidence/merkle.js";
 import { formatKey } from "../evidence/note.js";
+import { isIncluded } from "../evidence/proof.js";
 import { formatConsistency, formatTlogProof } from "../evidence/tlog-proof.js";
 import { keyOf } from "../signer.js";
 import type { Store, StoredProof } from "../store/port.js";
@@ -23,15 +25,21 @@ export interface Receipt {
   readonly key: string;
 }
 
-/** Proves one event under the oldest checkpoint that covers it, which is made where there is none. */
+/**
+ * Proves one event under the oldest checkpoint that covers it, which is made where there is none. One that a former key signed is
+ * passed over for the latest: a receipt is checked with the key that it names.
+ */
 export async function receiptOf(core: Core, eventId: number): Promise<Receipt> {
   if (!Number.isSafeInteger(eventId) || eventId < 1)
     throw new TypeError("an event is named by its place in the log, from 1");
   const { store, checkpoints, signer } = core;
-  const checkpoint = (await checkpointFrom(store, eventId)) ?? (await checkpoints.now());
+  const key = keyOf(signer);
+  const oldest = await checkpointFrom(store, eventId);
+  const isOurs = oldest !== null && openCheckpoint(oldest.note, [key]) !== null;
+  const checkpoint = isOurs ? oldest : await checkpoints.now();
   if (checkpoint === null || checkpoint.size < eventId) throw unknownEvent(eventId);
   const { event, proof } = await proofOf(store, eventId, checkpoint);
-  return Object.freeze({ eventId, event, proof, key: formatKey(keyOf(signer)) });
+  return Object.freeze({ eventId, event, proof, key: formatKey(key) });
 }
 
 /** One event's text with its proof under a checkpoint. */
@@ -43,10 +51,13 @@ export async function proofOf(
   const { event, proof } = await store.read({ kind: "inclusion", seq: eventId, size: checkpoint.size });
   if (event === undefined || event === null || proof === undefined || proof === null) throw unknownEvent(eventId);
   const hashes = mustFit(proof, checkpoint).hashes.map(readHash);
+  const [index, leaf, root] = [eventId - 1, leafHash(event.text), readHash(proof.root)];
+  // The hashes of what is long past are kept apart from it: the event must be the one that they are of.
+  if (!isIncluded({ index, size: checkpoint.size, leaf, root, proof: hashes })) throw logChanged(checkpoint.size);
   const extra = Buffer.from(event.text);
   return {
     event: event.text,
-    proof: formatTlogProof({ index: eventId - 1, proof: hashes, checkpoint: checkpoint.note, extra }),
+    proof: formatTlogProof({ index, proof: hashes, checkpoint: checkpoint.note, extra }),
   };
 }
 
@@ -75,7 +86,11 @@ export async function checkpointFrom(store: Pick<Store, "read">, size: number): 
 function mustFit(proof: StoredProof, { note, size }: CheckpointRow): StoredProof {
   const signed = readCheckpoint(note);
   if (signed?.size === size && Buffer.compare(signed.root, readHash(proof.root)) === 0) return proof;
-  throw new EvidenceError("log_changed", `the log is not what was signed of its first ${size} events`, {
+  throw logChanged(size);
+}
+
+function logChanged(size: number): EvidenceError {
+  return new EvidenceError("log_changed", `the log is not what was signed of its first ${size} events`, {
     help: "verify the log, and keep the file as it is",
   });
 }

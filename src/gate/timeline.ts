@@ -1,5 +1,6 @@
 import { EvidenceError } from "../errors.js";
 import { describeEvent } from "../evidence/describe.js";
+import { noteKindOf } from "../evidence/private-values.js";
 import { refuseUnknown } from "../refuse-unknown.js";
 import type { LoggedEvent, Store } from "../store/port.js";
 
@@ -57,13 +58,14 @@ export async function readTimeline(store: TimelineStore, of: Exclude<TimelineRef
     events.filter(({ body }) => typeof body.note_ref === "string"),
   );
   const entries = events.map((event): TimelineEntry => {
-    const note = notes.get(noteKindOf(event)) ?? null;
+    const note = notes.get(noteKindOf(event.type, event.body)) ?? null;
     return Object.freeze({ ...event, note, summary: describeEvent(event.type, event.body) });
   });
   return Object.freeze({ traceId: traceId ?? "", entries: Object.freeze(entries) });
 }
 
-async function traceOf(store: TimelineStore, of: Exclude<TimelineRef, string>): Promise<string | null> {
+/** The id of a trace; null where nothing of that name is known. */
+export async function traceOf(store: TimelineStore, of: Exclude<TimelineRef, string>): Promise<string | null> {
   if ("traceId" in of) return of.traceId;
   if ("approvalId" in of) {
     const { approvals = [] } = await store.read({ kind: "approval", id: of.approvalId });
@@ -78,7 +80,8 @@ async function traceOf(store: TimelineStore, of: Exclude<TimelineRef, string>): 
   return jobs[0]?.row.traceId ?? null;
 }
 
-async function eventsOf(store: TimelineStore, traceId: string): Promise<readonly LoggedEvent[]> {
+/** The events of a trace, and of every approval its jobs joined, in order. */
+export async function eventsOf(store: TimelineStore, traceId: string): Promise<readonly LoggedEvent[]> {
   const all: LoggedEvent[] = [];
   let after: string | null = null;
   do {
@@ -103,13 +106,6 @@ async function notesOf(store: TimelineStore, noted: readonly LoggedEvent[]): Pro
     vaults.push(...(stored.jobs ?? []).map(({ vault }) => vault));
   }
   return new Map(vaults.flatMap((vault) => [...vault].filter(([kind]) => kind.startsWith("note:"))));
-}
-
-/** As what a note to this event is kept, should there be one. */
-function noteKindOf(event: LoggedEvent): string {
-  const { approvalId, body } = event;
-  const about = isOfOutput(event) ? String(body.quarantine_id) : String(approvalId);
-  return `note:${about}:${String(body.note_ref)}`;
 }
 
 /** An output has notes of its own, whether or not its job stands by a request. */

@@ -427,6 +427,8 @@ export function createMemoryStore(): Store {
           };
         case "policy_of":
           return { policy: policies.findLast(({ snapshot }) => snapshot === query.snapshot) ?? null };
+        case "values":
+          return { values: [...(vault.get(keyOf(query.tenantId, query.jobId))?.values() ?? [])] };
         case "approval_stats":
           return { stats: countsOf(query) };
       }

@@ -479,7 +479,9 @@ export type Query =
   /** The smallest checkpoint of that size or more; null: the largest of all. */
   | { readonly kind: "checkpoint"; readonly size: number | null }
   /** A policy that was in force, by its snapshot. */
-  | { readonly kind: "policy_of"; readonly snapshot: string };
+  | { readonly kind: "policy_of"; readonly snapshot: string }
+  /** The private values of one job with their salts: what opens the commitments of its events. */
+  | { readonly kind: "values"; readonly tenantId: string; readonly jobId: string };
 
 export interface QueryAnswer {
   readonly policy?: ActivePolicy | null;
@@ -496,6 +498,7 @@ export interface QueryAnswer {
   readonly event?: LoggedEvent | null;
   readonly proof?: StoredProof | null;
   readonly checkpoint?: CheckpointRow | null;
+  readonly values?: readonly VaultRow[];
 }
 
 /** The head of the log at one size; the root in standard base64. */

@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createGate } from "dispatch-gate";
 import { describe, expect, test } from "vitest";
+import { formatKey } from "../../src/evidence/note.js";
 import type { Json } from "../../src/outcome.js";
 import { folderOf, run, runJson } from "./run-command.js";
 
@@ -9,8 +10,10 @@ const DOCS = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8")
 const SEED = readFileSync(new URL("../../examples/governance-policy.yaml", import.meta.url), "utf8");
 const FIRST_MATCH = SEED.replace("version: v1\n", "version: v1\ncombining: first_match\n");
 
+const OTHER_KEY = formatKey({ name: "example.com/other", publicKey: new Uint8Array(32).fill(1) });
+
 /** What stands under these is a job's, a decision's or a policy's own, documented elsewhere. */
-const ELSEWHERE = new Set(["job", "decision", "expected", "actual", "approvals", "approval", "stats"]);
+const ELSEWHERE = new Set(["job", "decision", "expected", "actual", "approvals", "approval", "stats", "body"]);
 
 function keysOf(value: Json): readonly string[] {
   if (Array.isArray(value)) return value.flatMap(keysOf);
@@ -38,7 +41,9 @@ describe("docs/cli.md", () => {
       store: join(cwd, "gate.db"),
       dispatch: () => 1,
     });
-    await gate.evaluateAndDispatch({ topic: "job.mcp-bridge.read.x" });
+    await gate.evaluateAndDispatch({ topic: "job.mcp-bridge.read.x", traceId: "t" });
+    const { key } = gate.audit;
+    writeFileSync(join(cwd, "event.tlog-proof"), (await gate.audit.receipt(1)).proof);
     await gate.close();
     const job = JSON.stringify({ topic: "job.agent.exec.x", risk_tags: ["medium"] });
     const runs = [
@@ -51,6 +56,13 @@ describe("docs/cli.md", () => {
       await runJson({ cwd }, "approvals", "stats", "--store", "gate.db"),
       await runJson({ cwd }, "approvals", "approve", "none", "--store", "gate.db", "--as", "ann", "--view", "x"),
       await runJson({ cwd, stdin: "{}\n" }, "audit", "ungated", "--log", "gate.db", "--effects", "-"),
+      await runJson({ cwd }, "audit", "timeline", "--log", "gate.db", "--trace", "t"),
+      await runJson({ cwd }, "audit", "events", "--log", "gate.db", "--limit", "2"),
+      await runJson({ cwd }, "audit", "export", "--log", "gate.db", "--out", "log"),
+      await runJson({ cwd }, "audit", "bundle", "--log", "gate.db", "--out", "bundle", "--trace", "t"),
+      await runJson({ cwd }, "verify", "log"),
+      await runJson({ cwd }, "verify", "bundle", "--key", OTHER_KEY),
+      await runJson({ cwd }, "verify", "event.tlog-proof", "--key", key),
       await runJson({ cwd }, "import", "--from", "cordum", "cordum.yaml"),
     ];
     const keys = new Set(runs.flatMap(({ document }) => keysOf(document)));
@@ -71,7 +83,7 @@ describe("docs/cli.md", () => {
   });
 
   test("gives each command with the options that its help has", async () => {
-    for (const command of ["check", "test", "explain", "approvals", "audit", "import"]) {
+    for (const command of ["check", "test", "explain", "approvals", "audit", "verify", "import"]) {
       const line = DOCS.split("\n").find((one) => one.startsWith(`dispatch-gate ${command} `)) ?? "";
       const { out } = await run({ cwd: folderOf() }, command, "--help");
       const told = new Set(out.match(/^ {2}--[a-z-]+/gm)?.map((option) => option.trim()));

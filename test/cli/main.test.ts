@@ -29,9 +29,13 @@ describe("the command line", () => {
   });
 
   test.each([
-    [[], "a command is missing", "commands: check, test, explain, approvals, audit, import"],
+    [[], "a command is missing", "commands: check, test, explain, approvals, audit, verify, import"],
     [["chekc"], "unknown command `chekc`", "did you mean `check`?"],
-    [["constructor"], "unknown command `constructor`", "commands: check, test, explain, approvals, audit, import"],
+    [
+      ["constructor"],
+      "unknown command `constructor`",
+      "commands: check, test, explain, approvals, audit, verify, import",
+    ],
     [["--versoin"], "unknown option `--versoin`", "did you mean `--version`?"],
     [["check", "p.yaml", "--agianst", "x"], "unknown option `--agianst`", "did you mean `--against`?"],
     [["check", "p.yaml", "-x"], "unknown option `-x`", "options: --against, --declared-tags, --strict, --json, --help"],

@@ -138,6 +138,22 @@ export const RELEASES: readonly Check[] = [
     },
   ],
   [
+    "the private values of a job are answered with the salts that open their commitments, and no other job's",
+    async (store) => {
+      await activate(store);
+      await withhold(store);
+      await withhold(store, { id: "job-2", hash: "hash-2" });
+      const { values = [] } = await store.read({ kind: "values", tenantId: "acme", jobId: "job-1" });
+      const job = { tenantId: "acme", jobId: "job-1", kind: "job", salt: "salt", value: '{"of":"hash-1"}' } as const;
+      deepStrictEqual(
+        values.toSorted((a, b) => (a.kind < b.kind ? -1 : 1)),
+        [kept("job-1"), job],
+      );
+      const others = await store.read({ kind: "values", tenantId: "other", jobId: "job-1" });
+      deepStrictEqual(others.values, []);
+    },
+  ],
+  [
     "of releases that arrive together one delivers, and no later one does",
     async (store) => {
       await activate(store);

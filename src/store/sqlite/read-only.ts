@@ -19,17 +19,25 @@ export interface ReadOnly {
 /**
  * Hands over a connection that reads a gate's SQLite file, and leaves the file as it is. `file` is what it reads.
  *
+ * Throws a `StoreError` when the file is not a gate's, cannot be read, or was opened by a gate just now.
+ */
+export function withReadOnly<T>(
+  asked: ReadOnly,
+  use: (connection: Connection, file: string) => Promise<T>,
+): Promise<T> {
+  return withReadable(asked.path, asked.shown, (file) => reading(file, asked, use));
+}
+
+/**
+ * Hands over the path of a file that can be read without a trace: the database itself, or a copy of it.
+ *
  * A gate that is running keeps a `-shm` file beside it: then the file is read in place over a read-only connection, and
  * never with `fs`, which would drop the locks of a gate in this very process. Where there is none, nobody has the file
  * open, and even a read-only connection would make new files beside it: then a private copy is read.
  *
- * Throws a `StoreError` when the file is not a gate's, cannot be read, or was opened by a gate just now.
+ * Throws a `StoreError` when the file cannot be read, or was opened by a gate just now.
  */
-export async function withReadOnly<T>(
-  asked: ReadOnly,
-  use: (connection: Connection, file: string) => Promise<T>,
-): Promise<T> {
-  const { path, shown } = asked;
+export async function withReadable<T>(path: string, shown: string, read: (file: string) => Promise<T>): Promise<T> {
   // SQLite keeps its other files beside the real one, and not beside a link to it.
   const real = await realpath(path).catch((error: unknown) => {
     throw unreadable(error, shown);
@@ -39,12 +47,12 @@ export async function withReadOnly<T>(
       help: "give the path of a file",
     });
   }
-  if (await exists(`${real}-shm`)) return reading(real, asked, use);
+  if (await exists(`${real}-shm`)) return read(real);
   const folder = await mkdtemp(join(tmpdir(), "dispatch-gate-log-"));
   try {
     const copy = join(folder, "log.db");
     await copyQuiet(real, copy, shown);
-    return await reading(copy, asked, use);
+    return await read(copy);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -10,6 +10,8 @@ import type {
   KeptValue,
   OwnerRow,
   PolicyHead,
+  VaultKind,
+  VaultRow,
   VoteRow,
 } from "../rows.js";
 import type { Row } from "./driver.js";
@@ -66,6 +68,16 @@ export function checkpointOf(row: Row): CheckpointRow {
 
 export function keptOf(row: Row): KeptValue {
   return { salt: row.salt as string, value: row.value as string };
+}
+
+export function privateOf(row: Row): VaultRow {
+  return {
+    tenantId: row.tenant_id as string,
+    jobId: row.job_id as string,
+    kind: row.kind as VaultKind,
+    salt: row.salt as string,
+    value: row.value as string,
+  };
 }
 
 export function holdOf(row: Row): JobHold {

@@ -300,6 +300,8 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
             };
           case "policy_of":
             return { policy: tables.policyOf(query.snapshot) };
+          case "values":
+            return { values: tables.values(query.tenantId, query.jobId) };
           case "approval_stats":
             return { stats: tables.approvalCounts(query.now, query.since, query.tenantId) };
         }

@@ -12,6 +12,7 @@ import type {
   OwnerRow,
   PolicyHead,
   VaultKind,
+  VaultRow,
   VoteRow,
   Write,
 } from "../rows.js";
@@ -29,6 +30,7 @@ import {
   one,
   ownerOf,
   policyOf,
+  privateOf,
   voteOf,
 } from "./read-rows.js";
 
@@ -89,6 +91,8 @@ export interface Tables {
   ) => readonly JobRow[];
   readonly votes: (approvalId: string) => readonly VoteRow[];
   readonly vault: (tenantId: string, jobId: string) => ReadonlyMap<VaultKind, string>;
+  /** The same with their salts. */
+  readonly values: (tenantId: string, jobId: string) => readonly VaultRow[];
   readonly output: (tenantId: string, jobId: string) => string | null;
   /** What is kept of the output that was withheld of a job. */
   readonly kept: (tenantId: string, jobId: string) => KeptValue | null;
@@ -240,6 +244,7 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
   );
   const votes = sql(`SELECT ${VOTE_COLUMNS} FROM votes WHERE approval_id = ? ORDER BY number`);
   const vault = sql("SELECT kind, value FROM vault WHERE job_id = ? AND tenant_id = ?");
+  const values = sql("SELECT tenant_id, job_id, kind, salt, value FROM vault WHERE job_id = ? AND tenant_id = ?");
   const output = sql("SELECT value FROM vault WHERE job_id = ? AND tenant_id = ? AND kind = 'output'");
   const kept = sql("SELECT salt, value FROM vault WHERE job_id = ? AND tenant_id = ? AND kind = 'held'");
   const held = sql(
@@ -529,6 +534,7 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
     votes: (approvalId) => votes.all(approvalId).map(voteOf),
     vault: (tenantId, jobId) =>
       new Map(vault.all(jobId, tenantId).map((row) => [row.kind as VaultKind, row.value as string])),
+    values: (tenantId, jobId) => values.all(jobId, tenantId).map(privateOf),
     output: (tenantId, jobId) => (output.get(jobId, tenantId)?.value as string | undefined) ?? null,
     kept: (tenantId, jobId) => one(kept.get(jobId, tenantId), keptOf),
     held: (pool, now) => Number(held.get(pool, now)?.n ?? 0),
