@@ -2,16 +2,17 @@ import { deepStrictEqual, equal, rejects } from "node:assert/strict";
 import { canonicalize } from "../../canonical.js";
 import { commit, digest } from "../../digest.js";
 import { sealEvent } from "../../evidence/event.js";
-import { compilePolicy, documentText } from "../../policy/policy.js";
+import { compilePolicy, documentText, type Policy } from "../../policy/policy.js";
 import type { SettleRequest, Store } from "../port.js";
 import { asking, type Check, type ClaimChanges, claimed, claimOf, settleOf, T0, voteOf } from "./requests.js";
 
-const POLICY = compilePolicy({
-  document: { version: "v1", rules: [{ id: "r", match: { topics: ["a"] }, decision: "deny" }] },
-});
+const policyOf = (topic: string): Policy =>
+  compilePolicy({ document: { version: "v1", rules: [{ id: "r", match: { topics: [topic] }, decision: "deny" }] } });
 
-async function activateWhole(store: Store): Promise<void> {
-  const [snapshot, document] = [POLICY.snapshot, documentText(POLICY)];
+const [POLICY, OTHER] = [policyOf("a"), policyOf("b")];
+
+async function activateWhole(store: Store, policy = POLICY): Promise<void> {
+  const [snapshot, document] = [policy.snapshot, documentText(policy)];
   await store.change({ kind: "activate", now: T0, waitMs: 5_000, snapshot, document, facts: {} });
 }
 
@@ -34,6 +35,12 @@ function wholeSettle(id: string): SettleRequest {
   const facts = { trace_id: "trace-1", job_id: id, tenant_id: "acme", ...said };
   return settleOf(id, { event: sealEvent("job.settled", T0 + 10, facts) });
 }
+
+const SLOWED = {
+  kind: "refuse",
+  status: "THROTTLED",
+  reason: { code: "rule_matched", message: "later" },
+} as const;
 
 /** The log and the tables beside it, recomputed and replayed. */
 export const VERIFYING: readonly Check[] = [
@@ -92,6 +99,33 @@ export const VERIFYING: readonly Check[] = [
         { code: "value", message: 'the value "output" of job "job-1" is not known to the log', seq: null },
       ]);
       deepStrictEqual((await store.verify({ keys: [], state: false })).problems, []);
+    },
+  ],
+  [
+    "a throttled job that was moved to another request, and then waits for it, is what the log says",
+    async (store) => {
+      await activateWhole(store);
+      await store.claim(wholeClaim("asked", { id: "first", verdict: asking("a-1") }));
+      await store.claim(wholeClaim("asked", { id: "second", verdict: asking("a-2") }));
+      await activateWhole(store, OTHER);
+      await store.claim(wholeClaim("asked", { id: "second", epoch: 2, snapshot: OTHER.snapshot, verdict: SLOWED }));
+      await activateWhole(store);
+      const again = await store.claim(wholeClaim("asked", { id: "first", epoch: 3, verdict: asking("a-3") }));
+      equal(again.status, "pending");
+      const moved = await store.claim(wholeClaim("asked", { id: "second", epoch: 3, verdict: asking("a-4") }));
+      equal(moved.status === "pending" ? moved.job.approvalId : null, "a-3");
+      deepStrictEqual((await store.verify({ keys: [], state: true })).problems, []);
+    },
+  ],
+  [
+    "a throttled job whose request lapsed before is what the log says once somebody goes on with it",
+    async (store) => {
+      await activateWhole(store);
+      await store.claim(wholeClaim("asked", { verdict: asking("a-1") }));
+      await store.claim(wholeClaim("asked", { now: T0 + 20_000, verdict: SLOWED }));
+      const ended = await store.claim(wholeClaim("asked", { now: T0 + 21_000, opens: false, verdict: asking("a-2") }));
+      equal(ended.status === "refused" ? ended.job.reason.code : null, "approval_expired");
+      deepStrictEqual((await store.verify({ keys: [], state: true })).problems, []);
     },
   ],
   [
