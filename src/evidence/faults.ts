@@ -1,4 +1,4 @@
-/** What does not hold of evidence, by name. Documented in `docs/evidence.md`. */
+/** What does not hold of evidence, by name. Documented in `docs/evidence-export.md`. */
 export type FaultCode =
   | "file_missing"
   | "file_unexpected"

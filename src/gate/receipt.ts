@@ -77,7 +77,7 @@ export async function consistencySince(core: Core, fromSize: number): Promise<st
 }
 
 /** The oldest checkpoint that covers an event. */
-export async function checkpointFrom(store: Pick<Store, "read">, size: number): Promise<CheckpointRow | null> {
+async function checkpointFrom(store: Pick<Store, "read">, size: number): Promise<CheckpointRow | null> {
   const { checkpoint } = await store.read({ kind: "checkpoint", size });
   return checkpoint ?? null;
 }

@@ -13,6 +13,7 @@ const folder = userFolder();
 const { sandboxed } = await createProcessDispatcher({ command: () => ["true"] });
 
 test.for([
+  ["evidence.md", ["ALLOW", "SUCCEEDED", "c2sp.org/tlog-proof@v1", "0 true", "2"]],
   ["constraints.md", ["SUCCEEDED", "FAILED GuardError", "constraint_unenforceable"]],
   ["permits.md", ['paid {"amount":5} for default', "permit_malformed"]],
   ["process.md", ["SUCCEEDED", "FAILED"]],
@@ -32,4 +33,13 @@ test("docs/constraints.md names every code of a guard's refusal, and no other", 
   const source = readFileSync(join(root, "src/errors.ts"), "utf8");
   const union = /export type GuardErrorCode =([\s\S]*?);/.exec(source)?.[1] ?? "";
   expect(told.sort()).toEqual([...union.matchAll(/"([a-z_]+)"/g)].map(([, code]) => code).sort());
+});
+
+test("docs/evidence.md names every code of what can be wrong with a database, and no other", () => {
+  const told = rowsOf(readFileSync(join(root, "docs/evidence.md"), "utf8"), "| code |").flatMap(([cell = ""]) =>
+    cell.split(",").map((each) => bare(each.trim())),
+  );
+  const source = readFileSync(join(root, "src/store/verify/problem.ts"), "utf8").replace(/\/\*\*.*?\*\//gs, "");
+  const union = /export type ProblemCode =([\s\S]*?);/.exec(source)?.[1] ?? "";
+  expect(told.sort()).toEqual([...union.matchAll(/\| "([a-z_]+)"/g)].map(([, code]) => code).sort());
 });
