@@ -26,7 +26,7 @@ import {
   type StoredJob,
   type StoredQuarantine,
 } from "../port.js";
-import { proveConsistency, proveInclusion, rootAt } from "../prove.js";
+import { proveConsistency, proveInclusion, proveRoot } from "../prove.js";
 import { type ApprovalRow, type JobRow, type Judgement, type Recorded, recorded } from "../rows.js";
 import { shareCommits } from "./commits.js";
 import { isBusy, storeErrorOf } from "./driver.js";
@@ -165,9 +165,8 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
   const signedView = (change: Change): Pick<ChangeView, "rootAtSize" | "isKept"> => {
     if (change.kind !== "checkpoint") return { rootAtSize: null, isKept: false };
     const { size } = change;
-    const isThere = size >= 1 && size <= ledger.head().size;
     return {
-      rootAtSize: isThere ? writeBase64(rootAt(size, ledger.subtree)) : null,
+      rootAtSize: proveRoot(size, ledger.head().size, ledger.subtree),
       isKept: tables.checkpointFrom(size)?.size === size,
     };
   };
