@@ -424,6 +424,17 @@ describe("a log that is not the one that was written to", () => {
       10,
       (c) => c.exec("UPDATE tree SET frontier = zeroblob(length(frontier))"),
     ],
+    [
+      "very many events were appended, and the head of its tree is not of them",
+      10,
+      (connection) => {
+        insertEvents(connection, 510);
+        coverUp(connection);
+        connection.exec("UPDATE tree SET frontier = zeroblob(length(frontier))");
+      },
+    ],
+    // 10 and 520 have as many complete subtrees.
+    ["the head of its tree says very many more than there are events", 10, (c) => c.exec("UPDATE tree SET size = 520")],
     ["the head of its tree has another size", 10, (c) => c.exec("UPDATE tree SET size = 12")],
     ["the head of its tree says more than there are events", 10, (c) => c.exec("UPDATE tree SET size = 17")],
     ["its tree has no head", 10, (c) => c.exec("DELETE FROM tree")],
