@@ -287,6 +287,8 @@ export function createMemoryStore(): Store {
       ...ticksOf(change),
       isSpent: kind === "spend" && permits.has(change.permitId),
       requests: kind === "erase" ? requestsOf(change.tenantId, change.jobId) : [],
+      isAwaited:
+        kind === "erase" && requestsOf(change.tenantId, change.jobId).some(({ id }) => waitingFor(id).length > 0),
       kinds: kind === "erase" ? [...vaultOf(change.tenantId, change.jobId).keys()] : [],
       rootAtSize: kind === "checkpoint" ? proveRoot(change.size, leaves.length, subtree) : null,
       isKept: kind === "checkpoint" && checkpointFrom(change.size)?.size === change.size,

@@ -560,6 +560,24 @@ export const EVIDENCE: readonly Check[] = [
     },
   ],
   [
+    "nothing is erased while others are left waiting for its request, which they may yet ask in the place of",
+    async (store) => {
+      await activate(store);
+      const other = { id: "job-2", traceId: "trace-2" };
+      await store.claim(claimOf({ verdict: asking("a-1") }));
+      await store.claim(claimOf({ ...other, verdict: asking("a-1") }));
+      await activate(store, "snap-2");
+      claimed(await store.claim(claimOf({ epoch: 2, snapshot: "snap-2", now: T0 + 10 })));
+      await store.settle(settleOf());
+      // Control: the request is not open any more, and the other job is what is left of it.
+      const [asked] = (await store.read({ kind: "approval", id: "a-1" })).approvals ?? [];
+      deepStrictEqual([asked?.row.state, asked?.row.supersededBy], ["superseded", null]);
+      deepStrictEqual(await erase(store), REFUSED("open"));
+      claimed(await store.claim(claimOf({ ...other, epoch: 2, snapshot: "snap-2", now: T0 + 200 })));
+      deepStrictEqual(await erase(store, "job-1", { now: T0 + 300 }), { status: "erased", values: 2 });
+    },
+  ],
+  [
     "nothing is erased while a rejection stands, by the time of the log, and then it is",
     async (store) => {
       await activate(store);

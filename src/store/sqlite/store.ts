@@ -144,6 +144,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     const about = kind === "cancel" || kind === "lift" ? change.approvalId : behind;
     const policy = kind === "activate" ? tables.activePolicy() : null;
     const isTimed = about !== null || kind === "expire" || kind === "release" || kind === "erase";
+    const requests = kind === "erase" ? tables.approvalsOfJob(change.tenantId, change.jobId) : [];
     const loggedAt = isTimed ? tables.head().at : 0;
     return {
       active: kind === "activate" ? policy : tables.policyHead(),
@@ -156,7 +157,8 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       lapsed: kind === "expire" ? tables.lapsed(Math.max(change.now, loggedAt), change.limit) : [],
       ...ticksOf(change),
       isSpent: kind === "spend" && tables.isSpent(change.permitId),
-      requests: kind === "erase" ? tables.approvalsOfJob(change.tenantId, change.jobId) : [],
+      requests,
+      isAwaited: requests.some(({ id }) => tables.waiting(id, 1).length > 0),
       kinds: kind === "erase" ? [...tables.vault(change.tenantId, change.jobId).keys()] : [],
       ...signedView(change),
     };
