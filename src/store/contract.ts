@@ -1,5 +1,6 @@
 import { APPROVALS } from "./contract/approvals.js";
 import { CLAIMS } from "./contract/claims.js";
+import { EVIDENCE } from "./contract/evidence.js";
 import { PLACES } from "./contract/places.js";
 import { QUEUE_AND_WAITING } from "./contract/queue.js";
 import { RELEASES } from "./contract/releases.js";
@@ -19,7 +20,8 @@ export interface StoreContractCase {
  * Runs in any test runner: `for (const { name, run } of storeContract(open)) test(name, run)`.
  */
 export function storeContract(open: () => Store | Promise<Store>): readonly StoreContractCase[] {
-  return [...CLAIMS, ...PLACES, ...APPROVALS, ...QUEUE_AND_WAITING, ...RELEASES, ...VERIFYING].map(([name, check]) => ({
+  const all = [...CLAIMS, ...PLACES, ...APPROVALS, ...QUEUE_AND_WAITING, ...RELEASES, ...EVIDENCE, ...VERIFYING];
+  return all.map(([name, check]) => ({
     name,
     run: async () => {
       const store = await open();

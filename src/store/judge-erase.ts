@@ -10,6 +10,8 @@ export interface EraseView {
   readonly job: JobRow | null;
   /** The requests that the job opened, and the one that it stands by. */
   readonly requests: readonly ApprovalRow[];
+  /** Whether any job is left waiting for one of those requests. */
+  readonly isAwaited: boolean;
   /** What private values there are. */
   readonly kinds: readonly VaultKind[];
 }
@@ -26,7 +28,8 @@ export function judgeErase(change: Erase, view: EraseView): Judgement<ChangeAnsw
   if (job.erasedAt !== null) return { answer: { status: "erased", values: 0, cleared: true }, writes: [] };
   const now = Math.max(change.now, view.loggedAt);
   const own = requests.filter(({ jobId, tenantId }) => jobId === job.id && tenantId === job.tenantId);
-  if (job.status === "RUNNING" || isWaiting(job) || own.some(isOpen)) return refused("open");
+  // Who is left waiting for a request may ask in its place, and that shows the job which opened it.
+  if (job.status === "RUNNING" || isWaiting(job) || own.some(isOpen) || view.isAwaited) return refused("open");
   if (own.some((request) => now < (standsUntil(request) ?? 0))) return refused("rejected");
   const { tenantId, id: jobId } = job;
   const facts = {

@@ -28,7 +28,7 @@ import {
   type StoredJob,
   type StoredQuarantine,
 } from "./port.js";
-import { proveConsistency, proveInclusion, rootAt } from "./prove.js";
+import { proveConsistency, proveInclusion, proveRoot, rootAt } from "./prove.js";
 import { quarantineOf } from "./quarantine.js";
 import {
   type ActivePolicy,
@@ -291,8 +291,10 @@ export function createMemoryStore(): Store {
       ...ticksOf(change),
       isSpent: kind === "spend" && permits.has(change.permitId),
       requests: kind === "erase" ? requestsOf(change.tenantId, change.jobId) : [],
+      isAwaited:
+        kind === "erase" && requestsOf(change.tenantId, change.jobId).some(({ id }) => waitingFor(id).length > 0),
       kinds: kind === "erase" ? [...vaultOf(change.tenantId, change.jobId).keys()] : [],
-      rootAtSize: kind === "checkpoint" && change.size <= leaves.length ? rootText(change.size) : null,
+      rootAtSize: kind === "checkpoint" ? proveRoot(change.size, leaves.length, subtree) : null,
       isKept: kind === "checkpoint" && checkpointFrom(change.size)?.size === change.size,
       lapsed: kind === "expire" ? lapsedBy(Math.max(change.now, highest)).slice(0, change.limit) : [],
     };

@@ -401,7 +401,7 @@ export type ReleaseAnswer =
 /** Why nothing is erased. */
 export type EraseRefusal =
   | "unknown"
-  /** The job runs or waits. */
+  /** The job runs or waits, its request is open, or others are left waiting for that. */
   | "open"
   /** A rejection of it still stands, and would stand no more. */
   | "rejected";

@@ -14,6 +14,11 @@ export function rootAt(size: number, subtree: SubtreeHash): Hash {
   return rootOf({ size, hashes });
 }
 
+/** The root of the tree at that size as text; null where there is no such tree, or nothing in it to sign. */
+export function proveRoot(size: number, logged: number, subtree: SubtreeHash): string | null {
+  return isPlace(size, logged) ? writeBase64(rootAt(size, subtree)) : null;
+}
+
 /** The proof that an event stands in the tree of that size; null where it does not, or the log is not that large. */
 export function proveInclusion(seq: number, size: number, logged: number, subtree: SubtreeHash): StoredProof | null {
   if (!isPlace(seq, size) || !isPlace(size, logged)) return null;

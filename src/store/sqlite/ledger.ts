@@ -152,11 +152,12 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
   const check = (found: Frontier, known: Frontier): void => {
     if (found.size < known.size) throw changed(`it has ${found.size} events, and had ${known.size}`);
     const others = found.size - known.size;
-    // What others appended is hashed, so that it is seen to be what their head is of; of very much, only what was known before.
+    const isOf = (tree: Frontier): boolean => sameHash(rootAt(tree.size, subtree), rootOf(tree));
+    // What others appended is hashed, so that it is seen to be what their head is of; of very much, the tiles say both.
     const same =
       others <= CATCH_UP
         ? sameHash(frontierBytes(leaves(known.size, others).reduce(append, known)), frontierBytes(found))
-        : sameHash(rootAt(known.size, subtree), rootOf(known));
+        : isOf(known) && isOf(found);
     if (!same) throw changed(`its first ${known.size} events are others`);
   };
 

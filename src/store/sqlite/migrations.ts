@@ -241,6 +241,13 @@ export const MIGRATIONS: readonly string[] = [
   BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
   CREATE TRIGGER checkpoints_no_delete BEFORE DELETE ON checkpoints
   BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
+  -- A row that is put in the place of another is neither updated nor deleted to a trigger.
+  CREATE TRIGGER tiles_no_replace BEFORE INSERT ON tiles
+  WHEN EXISTS (SELECT 1 FROM tiles WHERE (level = NEW.level AND number = NEW.number) OR rowid = NEW.rowid)
+  BEGIN SELECT RAISE(ABORT, 'tiles are append-only'); END;
+  CREATE TRIGGER checkpoints_no_replace BEFORE INSERT ON checkpoints
+  WHEN EXISTS (SELECT 1 FROM checkpoints WHERE size = NEW.size)
+  BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
 
   -- When the private values of a job were erased.
   ALTER TABLE jobs ADD COLUMN erased_at INTEGER;

@@ -26,7 +26,7 @@ import {
   type StoredJob,
   type StoredQuarantine,
 } from "../port.js";
-import { proveConsistency, proveInclusion, rootAt } from "../prove.js";
+import { proveConsistency, proveInclusion, proveRoot } from "../prove.js";
 import { type ApprovalRow, type JobRow, type Judgement, type Recorded, recorded } from "../rows.js";
 import { shareCommits } from "./commits.js";
 import { isBusy, storeErrorOf } from "./driver.js";
@@ -147,6 +147,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     const about = kind === "cancel" || kind === "lift" ? change.approvalId : behind;
     const policy = kind === "activate" ? tables.activePolicy() : null;
     const isTimed = about !== null || kind === "expire" || kind === "release" || kind === "erase";
+    const requests = kind === "erase" ? tables.approvalsOfJob(change.tenantId, change.jobId) : [];
     const loggedAt = isTimed ? tables.head().at : 0;
     return {
       active: kind === "activate" ? policy : tables.policyHead(),
@@ -159,7 +160,8 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       lapsed: kind === "expire" ? tables.lapsed(Math.max(change.now, loggedAt), change.limit) : [],
       ...ticksOf(change),
       isSpent: kind === "spend" && tables.isSpent(change.permitId),
-      requests: kind === "erase" ? tables.approvalsOfJob(change.tenantId, change.jobId) : [],
+      requests,
+      isAwaited: requests.some(({ id }) => tables.waiting(id, 1).length > 0),
       kinds: kind === "erase" ? [...tables.vault(change.tenantId, change.jobId).keys()] : [],
       ...signedView(change),
     };
@@ -168,9 +170,8 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
   const signedView = (change: Change): Pick<ChangeView, "rootAtSize" | "isKept"> => {
     if (change.kind !== "checkpoint") return { rootAtSize: null, isKept: false };
     const { size } = change;
-    const isThere = size >= 1 && size <= ledger.head().size;
     return {
-      rootAtSize: isThere ? writeBase64(rootAt(size, ledger.subtree)) : null,
+      rootAtSize: proveRoot(size, ledger.head().size, ledger.subtree),
       isKept: tables.checkpointFrom(size)?.size === size,
     };
   };
