@@ -93,7 +93,7 @@ export function boundList(list: readonly Json[]): Json {
 }
 
 /** The same, where items may be large themselves: the head takes at most so many bytes. */
-function boundBytes(list: readonly Json[], most: number): Json {
+export function boundBytes(list: readonly Json[], most: number): Json {
   let left = most;
   const fits = list.slice(0, HEAD).findIndex((item) => {
     left -= Buffer.byteLength(canonicalize(item)) + 1;
@@ -151,13 +151,13 @@ function writeOnce<Value extends object>(write: (value: Value) => JsonObject): (
   };
 }
 
-/** A decision as the record holds it. */
+/** A decision as the record holds it. With all that may stand beside it in an event, the bounds come to 64,000 bytes. */
 export const decisionFacts: (decision: Decision) => JsonObject = writeOnce((decision) => ({
   type: decision.type,
   rule_id: decision.ruleId,
   reason: boundText(decision.reason),
   snapshot: decision.snapshot,
-  matched: boundBytes(decision.matched, 8_192),
+  matched: boundBytes(decision.matched, 6_144),
   erred: boundBytes(decision.erred, 4_096),
   approvals: boundBytes(
     decision.obligations.approvals.map((requirement) => ({
@@ -169,7 +169,7 @@ export const decisionFacts: (decision: Decision) => JsonObject = writeOnce((deci
       assurance: requirement.assurance ?? null,
       ...(requirement.roles === undefined ? {} : { roles: boundList(requirement.roles) }),
     })),
-    16_384,
+    12_288,
   ),
   limits: boundBytes(
     decision.obligations.limits.map(({ ruleId, limit, windowSec, per }) => ({
@@ -178,7 +178,7 @@ export const decisionFacts: (decision: Decision) => JsonObject = writeOnce((deci
       window_sec: windowSec,
       per: boundList(per),
     })),
-    8_192,
+    6_144,
   ),
   outputs: boundBytes(
     decision.obligations.outputs.map(({ ruleId, action }) => ({ rule_id: ruleId, action })),
@@ -220,9 +220,12 @@ export const reasonFacts: (reason: Reason) => JsonObject = writeOnce((reason) =>
   return facts;
 });
 
-/** Findings as the record holds them: kind, place, length; never what was found. */
+/**
+ * Findings as the record holds them: kind, place, length; never what was found. Places are written by whoever made the output,
+ * in characters of which JSON makes six bytes if they like.
+ */
 export function findingFacts(findings: readonly Finding[]): Json {
-  return boundList(
+  return boundBytes(
     findings.map(({ kind, path, length, fingerprint, ruleId, action }) => ({
       kind,
       path: boundText(path),
@@ -231,5 +234,6 @@ export function findingFacts(findings: readonly Finding[]): Json {
       rule_id: ruleId,
       action,
     })),
+    24_576,
   );
 }

@@ -218,7 +218,7 @@ function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequ
   const facts: EventFacts = {
     constraints: constraintFacts(prepared.constraints),
     decision: decision === null ? null : decisionFacts(decision),
-    dispatcher: chosen.name,
+    dispatcher: boundText(chosen.name),
     epoch: inForce.epoch,
     owner: core.ownerId,
     // Spreads stand last: each key that is written after one costs as much as a small object.

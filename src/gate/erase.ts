@@ -42,7 +42,11 @@ export interface ErasedBefore {
   readonly cleared: boolean;
 }
 
-/** Erases the private values of one job. Rejects with an `EvidenceError` where there is no such job, or it is open. */
+/**
+ * Erases the private values of one job. Rejects with an `EvidenceError` where there is no such job, or it is open. An SQLite
+ * file is written anew each time, which holds up this process, and who else writes to it, for longer the larger it is: of
+ * many jobs {@link eraseBefore} does it once.
+ */
 export async function erase(core: Core, jobId: string, options: EraseOptions = {}): Promise<Erased> {
   refuseUnknown(options, ["tenantId", "by"], "erase");
   if (typeof jobId !== "string" || jobId === "") throw new TypeError("`erase` needs a job id");
@@ -83,6 +87,8 @@ export async function eraseBefore(core: Core, at: number, options: EraseBeforeOp
   do {
     const page = await core.store.page({ kind: "jobs", status: null, tenantId, after, limit: LOOK_AT });
     for (const { row } of page.jobs ?? []) {
+      // What an erasure before this one left, since somebody read then, is cleared as well.
+      if (row.erasedAt !== null) last ??= row;
       if (row.updatedAt >= at || row.erasedAt !== null) continue;
       const answer = await eraseRow(core, row, { by, clear: false });
       if (typeof answer === "string") {

@@ -2,6 +2,7 @@ import { commit } from "../digest.js";
 import type { WatchedGuard } from "../dispatch/guard.js";
 import type { Attempt, RunEnd } from "../dispatch/run.js";
 import {
+  boundBytes,
   boundList,
   constraintFacts,
   type EventFacts,
@@ -121,7 +122,8 @@ function guardFacts({ enforcedBy }: Claimed, guards: readonly WatchedGuard[]): E
   if (by.length === 0) return {};
   const asked = guards.reduce((sum, guard) => sum + guard.asked(), 0);
   const refused = guards.reduce((sum, guard) => sum + guard.refused(), 0);
-  return { enforced_by: Object.fromEntries(by.map(([key, names]) => [key, [...names]])), guard: { asked, refused } };
+  const named = by.map(([key, names]) => [key, boundBytes(names, 2_048)]);
+  return { enforced_by: Object.fromEntries(named), guard: { asked, refused } };
 }
 
 /**

@@ -176,10 +176,19 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     };
   };
 
-  /** What was erased stands in the write-ahead log until that is moved into the file. True once nothing of it is left. */
+  /** Moves the write-ahead log into the file and cuts it. False while anybody reads what stands in it. */
+  const cutLog = (): boolean => connection.pragma("wal_checkpoint(TRUNCATE)", { simple: true }) === 0;
+
+  /**
+   * True once nothing is left of what was erased. Deleting writes over a row where it stands, but not over the copies that
+   * SQLite left where rows were moved from when a page was split: only a file made anew has none of them.
+   */
   const clear = (): boolean => {
     try {
-      return connection.pragma("wal_checkpoint(TRUNCATE)", { simple: true }) === 0;
+      // While somebody reads it would be of no use yet to write the whole file anew.
+      if (!cutLog()) return false;
+      connection.exec("VACUUM");
+      return cutLog();
     } catch (error) {
       if (isBusy(error)) return false;
       throw storeErrorOf(error, path);
