@@ -148,8 +148,7 @@ export function createMemoryStore(): Store {
         const row = jobAt(tenantId, jobId);
         if (row !== null) jobs.set(keyOf(tenantId, jobId), { ...row, hash: "", erasedAt: at });
         for (const request of requestsOf(tenantId, jobId)) {
-          const shown = JSON.stringify({ ...(JSON.parse(request.shown) as object), annotations: "" });
-          approvals.set(request.id, { ...request, jobHash: "", key: `erased ${request.id}`, shown });
+          approvals.set(request.id, { ...request, jobHash: "", key: `erased ${request.id}` });
         }
         return;
       }

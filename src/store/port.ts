@@ -356,6 +356,8 @@ export type Change = { readonly now: number; readonly waitMs: number } & (
       readonly jobId: string;
       /** False: what copies are left is cleared by an erasure that follows. */
       readonly clear?: boolean;
+      /** Whether what is kept may be written anew for that, however long it takes. Default: where it takes no more than a second or so. */
+      readonly compact?: boolean;
       readonly facts: EventFacts;
     }
   /** Keeps what was signed of the log. MUST refuse a root that is not the tree's at that size. Appends no event. */

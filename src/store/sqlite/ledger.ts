@@ -58,7 +58,9 @@ const CATCH_UP = 256;
  * connection has open: one that was moved away would take what is written with it.
  */
 export function openLedger(connection: Connection, path: string, isInPlace: () => boolean = () => true): Ledger {
-  const readTree = connection.prepare("SELECT size, frontier FROM tree WHERE id = 1");
+  const readTree = connection.prepare(
+    "SELECT size, frontier, (SELECT max(seq) FROM events) AS last FROM tree WHERE id = 1",
+  );
   const keepTree = connection.prepare("UPDATE tree SET size = ?, frontier = ? WHERE id = 1");
   const insert = connection.prepare(
     `INSERT INTO events (seq, at, type, trace_id, approval_id, bytes)
@@ -83,11 +85,18 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
   /** What was read or written last: nearly always the next transaction finds the same bytes. */
   let latest: { readonly tree: Frontier; readonly bytes: Uint8Array } | null = null;
 
-  const head = (): Frontier => {
+  /** The tree, and whether it is of all the events that there are. */
+  const readHead = (): { readonly tree: Frontier; readonly isWhole: boolean } => {
     const row = readTree.get();
     const [size, bytes] = [row?.size as number, row?.frontier as Uint8Array];
+    return { tree: treeOf(size, bytes), isWhole: (row?.last ?? 0) === size };
+  };
+
+  const head = (): Frontier => readHead().tree;
+
+  const treeOf = (size: number, bytes: Uint8Array): Frontier => {
     if (latest?.tree.size === size && sameHash(latest.bytes, bytes)) return latest.tree;
-    const tree = row === undefined ? null : readFrontier(size, bytes);
+    const tree = bytes === undefined ? null : readFrontier(size, bytes);
     if (tree === null) throw changed("its tree has no head");
     latest = { tree, bytes };
     return tree;
@@ -164,7 +173,9 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
   return {
     begin: () => {
       if (!isInPlace()) throw changed("another file is in its place");
-      begun = head();
+      const { tree: found, isWhole } = readHead();
+      if (!isWhole) throw changed("its tree is not of its events");
+      begun = found;
       if (acknowledged !== null && begun !== acknowledged) check(begun, acknowledged);
       tree = begun;
     },

@@ -42,6 +42,9 @@ const READ_WAIT_MS = 2_000;
 /** Events that are looked at for one page of those that a filter asks for. */
 const LOOK_AT = 1_000;
 
+/** Bytes of a file that is made anew in about a second. */
+const SMALL = 64 * 1_048_576;
+
 /** How an SQLite store is opened. */
 export interface SqliteStoreOptions {
   /** Whether verbs that arrive together share one commit. Default `true`; `false` is for measuring what that is worth. */
@@ -181,18 +184,24 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
 
   /**
    * True once nothing is left of what was erased. Deleting writes over a row where it stands, but not over the copies that
-   * SQLite left where rows were moved from when a page was split: only a file made anew has none of them.
+   * SQLite left where rows were moved from when a page was split: only a file made anew has none of them. Nobody writes
+   * meanwhile, and this process does nothing else, so that a large file is made anew only where that is asked for.
    */
-  const clear = (): boolean => {
+  const clear = (compact: boolean | undefined): boolean => {
     try {
       // While somebody reads it would be of no use yet to write the whole file anew.
-      if (!cutLog()) return false;
+      if (!cutLog() || !(compact ?? isSmall())) return false;
       connection.exec("VACUUM");
       return cutLog();
     } catch (error) {
       if (isBusy(error)) return false;
       throw storeErrorOf(error, path);
     }
+  };
+
+  const isSmall = (): boolean => {
+    const [pages, size] = ["page_count", "page_size"].map((name) => Number(connection.pragma(name, { simple: true })));
+    return (pages ?? 0) * (size ?? 0) <= SMALL;
   };
 
   const jobsNamed = (id: string, tenantId: string | null): readonly JobRow[] => {
@@ -259,7 +268,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     change: async (change) => {
       const answer = await transact(() => judgeChange(change, changeView(change)), change.waitMs);
       if (answer.status !== "erased" || change.kind !== "erase") return answer;
-      return { ...answer, cleared: change.clear !== false && clear() };
+      return { ...answer, cleared: change.clear !== false && clear(change.compact) };
     },
 
     recover: (request) =>

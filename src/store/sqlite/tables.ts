@@ -298,8 +298,7 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
   const dropVault = sql("DELETE FROM vault WHERE job_id = ? AND tenant_id = ?");
   const blankJob = sql("UPDATE jobs SET hash = '', erased_at = ? WHERE id = ? AND tenant_id = ?");
   const blankApprovals = sql(
-    `UPDATE approvals SET job_hash = '', key = 'erased ' || id, shown = json_set(shown, '$.annotations', '')
-     WHERE job_id = ? AND tenant_id = ?`,
+    "UPDATE approvals SET job_hash = '', key = 'erased ' || id WHERE job_id = ? AND tenant_id = ?",
   );
   const putCheckpoint = sql("INSERT INTO checkpoints (size, at, note) VALUES (?, ?, ?)");
   const putPolicy = sql("INSERT INTO policies (epoch, snapshot, document, at) VALUES (?, ?, ?, ?)");

@@ -188,7 +188,6 @@ function differencesOfApproval(row: ApprovalRow, approval: ReplayedApproval, kep
     "superseded by": row.supersededBy === approval.supersededBy,
     content: row.key === key,
     requesters: hasAll(row.requesters, approval.requesters),
-    // With what was erased of it, it is not what was shown any more.
-    view: !kept || viewOf(row) === approval.view,
+    view: viewOf(row) === approval.view,
   };
 }
