@@ -11,8 +11,12 @@ import { openSqliteStore } from "dispatch-gate/sqlite";
 import { createFakeClock, createMemoryStore, type FakeClock } from "dispatch-gate/testing";
 import { expect, test } from "vitest";
 import { cases, FULL_TIME } from "../scale.js";
+import { logSigner } from "../store/verify-worlds.js";
 import { createModel, type ModelPolicy, SLIPS, type Slip, SPANS } from "./approval-model.js";
 import { codeOf } from "./open.js";
+
+/** Signs the log of every world. */
+const log = logSigner();
 
 const SECONDS = Object.values(SPANS).map((ms) => ms / 1_000);
 const HEAD = `version: v1\nqueue: { max_requests_per_actor: { limit: 10000, window_sec: 1 } }
@@ -143,7 +147,15 @@ async function openGate({ store, clock, ran, opened, binding }: World, policy?: 
   const onEvent = ({ type, approvalId }: GateEvent): void => {
     if (type === "approval.requested") opened.push(approvalId);
   };
-  return createGate({ ...opening, store, now: clock.now, approvalBinding: binding, dispatch, onEvent });
+  return createGate({
+    ...opening,
+    store,
+    signer: log.signer,
+    now: clock.now,
+    approvalBinding: binding,
+    dispatch,
+    onEvent,
+  });
 }
 
 const jobOf = (content: number, name: string | null) => ({
@@ -268,7 +280,7 @@ async function parting(
       if (!same) return `${told.join("\n")}\nmodel: ${should} | ${model.states()} | ran ${model.runs.length}`;
     }
     // And all of it stands in the log: what that comes to is what the tables hold.
-    const { problems } = await store.verify({ keys: [], state: true });
+    const { problems } = await store.verify({ keys: [log.key], state: true });
     return problems.length === 0 ? null : `${told.join("\n")}\n${JSON.stringify(problems, null, 1)}`;
   } finally {
     for (const gate of [...world.gates, ...world.dropped]) await gate.close();

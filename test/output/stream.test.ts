@@ -630,7 +630,7 @@ describe("a long stream", () => {
   const words = (index: number): string => `${String(index).padStart(7, "n")} ${WORDS}`;
 
   test("takes no more memory, and no more time a chunk, the longer it goes on", { timeout: FULL_TIME }, () => {
-    const size = cases("MB of a long stream", 96, 1_024);
+    const size = cases("MB of a long stream", 48, 1_024);
     const run = runLong((size * MB) / CHUNK, words, () => undefined);
     expect(run.characters).toBe(run.came);
     expect(run.grown).toBeLessThan(16 * MB);

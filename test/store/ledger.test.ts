@@ -451,14 +451,18 @@ describe("a log that is not the one that was written to", () => {
     });
   }
 
-  test("is gone on from no further: events that nobody hashed into the tree stand in the way of the next", async () => {
+  test("stops the store for good: events stand in it that nobody hashed into the tree", async () => {
     const path = fresh();
     const store = await openSqliteStore(path);
     await addTo(store, 10);
     const other = await raw(path);
     insertEvents(other, 1);
     other.close();
-    for (const end of await nextSteps(store)) expect(end).toMatch(/^StoreError store_/);
+    expect(await nextSteps(store)).toEqual(STOPPED);
+    // Also for a step that appends nothing.
+    const owner = { id: "o", pid: 1, realm: "r", started: "s", leaseUntil: 1 };
+    const renewed = store.change({ kind: "renew", now: 1, waitMs: 5_000, owner });
+    await expect(renewed).rejects.toMatchObject({ code: "store_io" });
     const after = await raw(path);
     expect(after.prepare("SELECT count(*) AS n FROM events").get()).toEqual({ n: 11 });
     after.close();
@@ -492,6 +496,25 @@ describe("a log that is not the one that was written to", () => {
     expect(await nextSteps(store)).toEqual(STOPPED);
     await store.close();
   });
+
+  for (const sql of ["DELETE FROM tree", "UPDATE tree SET frontier = x'00'", "UPDATE tree SET size = -1"]) {
+    test(`is not opened, and its file is let go of: ${sql}`, async () => {
+      const path = fresh();
+      const store = await openSqliteStore(path);
+      await addTo(store, 3);
+      await store.close();
+      const other = await raw(path);
+      other.exec(sql);
+      await expect(openSqliteStore(path)).rejects.toMatchObject({
+        name: "StoreError",
+        code: "store_head_changed",
+        message: `the log is not the one that was written to: its tree has no head: \`${path}\``,
+      });
+      // Only where nobody else has it open can the mode be changed.
+      expect(other.pragma("journal_mode = DELETE", { simple: true })).toBe("delete");
+      other.close();
+    });
+  }
 
   test("control: a ledger that acknowledged nothing goes on from an edited log as if nothing had been", async () => {
     const path = fresh();

@@ -88,15 +88,16 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
   /** The tree, and whether it is of all the events that there are. */
   const readHead = (): { readonly tree: Frontier; readonly isWhole: boolean } => {
     const row = readTree.get();
-    const [size, bytes] = [row?.size as number, row?.frontier as Uint8Array];
-    return { tree: treeOf(size, bytes), isWhole: (row?.last ?? 0) === size };
+    if (row === undefined) throw changed("its tree has no head");
+    const [size, bytes] = [row.size as number, row.frontier as Uint8Array];
+    return { tree: treeOf(size, bytes), isWhole: (row.last ?? 0) === size };
   };
 
   const head = (): Frontier => readHead().tree;
 
   const treeOf = (size: number, bytes: Uint8Array): Frontier => {
     if (latest?.tree.size === size && sameHash(latest.bytes, bytes)) return latest.tree;
-    const tree = bytes === undefined ? null : readFrontier(size, bytes);
+    const tree = readFrontier(size, bytes);
     if (tree === null) throw changed("its tree has no head");
     latest = { tree, bytes };
     return tree;
@@ -153,8 +154,8 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
     latest = { tree, bytes };
   };
 
-  let acknowledged: Frontier | null = null;
   let begun: Frontier = head();
+  let acknowledged: Frontier = begun;
   let tree: Frontier = begun;
 
   /** That the head goes on from what was acknowledged. */
@@ -176,7 +177,7 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
       const { tree: found, isWhole } = readHead();
       if (!isWhole) throw changed("its tree is not of its events");
       begun = found;
-      if (acknowledged !== null && begun !== acknowledged) check(begun, acknowledged);
+      if (begun !== acknowledged) check(begun, acknowledged);
       tree = begun;
     },
     append: ({ at, type, traceId, approvalId, text }) => {

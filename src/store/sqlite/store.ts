@@ -29,10 +29,10 @@ import {
 import { proveConsistency, proveInclusion, proveRoot } from "../prove.js";
 import { type ApprovalRow, type JobRow, type Judgement, type Recorded, recorded } from "../rows.js";
 import { shareCommits } from "./commits.js";
-import { isBusy, storeErrorOf } from "./driver.js";
-import { openLedger } from "./ledger.js";
+import { type Connection, isBusy, storeErrorOf } from "./driver.js";
+import { type Ledger, openLedger } from "./ledger.js";
 import { openConnection, type Presence, standsAt, untilFree } from "./open.js";
-import { prepareTables } from "./tables.js";
+import { prepareTables, type Tables } from "./tables.js";
 import { verifyInMemory, verifyOpenFile } from "./verify.js";
 import { watchFile } from "./watch.js";
 
@@ -59,6 +59,20 @@ export interface SqliteStore extends Store {
   readonly commits: () => number;
 }
 
+/** What is prepared on a connection; one whose log cannot be gone on with is closed. */
+async function prepare(
+  connection: Connection,
+  path: string,
+): Promise<{ readonly ledger: Ledger; readonly tables: Tables }> {
+  try {
+    const ledger = await untilFree(() => openLedger(connection, path, standsAt(path)));
+    return { ledger, tables: await untilFree(() => prepareTables(connection, ledger)) };
+  } catch (error) {
+    connection.close();
+    throw storeErrorOf(error, path);
+  }
+}
+
 /**
  * Opens a store in one SQLite file, for several processes on one machine; `:memory:` keeps nothing.
  * The file is made for its owner alone (mode 0600), in write-ahead mode with `synchronous=FULL`: what a verb
@@ -70,8 +84,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
   const connection = await openConnection(path, options.presence);
   // Found again also when the process has gone to another folder since.
   const file = path === ":memory:" ? null : resolve(path);
-  const ledger = await untilFree(() => openLedger(connection, path, standsAt(path)));
-  const tables = await untilFree(() => prepareTables(connection, ledger));
+  const { ledger, tables } = await prepare(connection, path);
   const commits = shareCommits({ connection, path, ledger }, { group: options.groupCommit ?? true });
 
   /** Loads, judges and applies in one transaction: no two stores can differ in what a judge answers. */
