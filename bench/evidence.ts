@@ -44,7 +44,7 @@ export async function measureEvidence(folder: string, short: boolean): Promise<E
   const tree = await verifyIn(path, "tree");
   const state = await verifyIn(path, "state");
   const timelineMs = await timeTimelines(path, traces);
-  rmSync(path);
+  for (const file of [path, `${path}.key`]) rmSync(file);
   const append = await measureAppend(folder, short ? 10_000 : 50_000);
   for (const { found, integrity } of [tree, state]) {
     if (found > 0 || integrity !== "ok") throw new Error(`the log that was made does not verify: ${found} problems`);

@@ -1,15 +1,19 @@
 // Verifies one file in a process of its own, so that the memory that is told is its own: path, "tree" or "state".
+import { formatKey } from "../src/evidence/note.js";
+import { readPublicKey } from "../src/gate/key-file.js";
 import { openSqliteStore } from "./built.js";
 
 const [path = "", what = "tree"] = process.argv.slice(2);
 
 /** Answers how long it took, how much processor time, and the most memory that the process ever had. */
 async function verify(): Promise<VerifySample> {
+  const key = readPublicKey(`${path}.key`);
+  const keys = key === null ? [] : [formatKey(key)];
   const store = await openSqliteStore(path, { presence: "existing" });
   const began = performance.now();
   const cpuBefore = process.cpuUsage();
   const slices = watchTurns();
-  const { events, problems, more, integrity } = await store.verify({ keys: [], state: what === "state" });
+  const { events, problems, more, integrity } = await store.verify({ keys, state: what === "state" });
   const longestMs = slices();
   const { user, system } = process.cpuUsage(cpuBefore);
   const seconds = (performance.now() - began) / 1_000;

@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../src/evidence/checkpoint.js";
 import { formatKey, parseNote } from "../../src/evidence/note.js";
 import { openConsistency, openTlogProof, parseConsistency, parseTlogProof } from "../../src/evidence/tlog-proof.js";
+import { evidenced } from "../gate/evidenced.js";
 import { cases } from "../scale.js";
 import { edit, withSpareBit } from "./edit.js";
 import { badCheckpoints, badConsistencies, badLogs, badProofs, ROOT, UNSIGNED } from "./forgeries.js";
@@ -214,9 +215,36 @@ const SPANS = [
 const PLACES = SPANS.map(([from, to]) => [from - 1, to] as const);
 
 for (const tool of [pythonTool(), goTool(scratch)]) {
-  if (tool.missing !== null) console.warn(`SKIPPED: ${CHECKS.length} checks, because ${tool.missing}`);
+  if (tool.missing !== null) console.warn(`SKIPPED: ${CHECKS.length + 1} checks, because ${tool.missing}`);
   describe.skipIf(tool.missing !== null)(tool.title, () => {
     for (const [title, check] of CHECKS) test(title, () => check(tool), 60_000);
+
+    test("accepts what a gate hands out: its log, its receipts, and that it goes on from what was signed before", async () => {
+      const { gate, approved } = await evidenced();
+      const [older] = (await gate.audit.checkpoints({ limit: 1 })).items;
+      if (older === undefined) throw new TypeError("nothing was signed");
+      await gate.erase(approved);
+      const folder = join(scratch, tool.title, "exported");
+      const { size } = await gate.audit.export(folder);
+      const key = join(folder, "key");
+      expect(judge(tool, { verb: "log", asked: [[folder]], key })).toMatchObject({ code: 0, accepted: ["exported"] });
+
+      const receipts: string[] = [];
+      for (let seq = 1; seq <= size; seq += 1) {
+        receipts.push(writeFile(`${seq}.tlog-proof`, (await gate.audit.receipt(seq)).proof));
+      }
+      const proved = judge(tool, { verb: "proof", asked: receipts.map((file) => [file, "-"]), key });
+      expect([proved.code, proved.accepted.length]).toEqual([0, size]);
+
+      const grown = writeFile("grown", await gate.audit.consistency(older.size));
+      const asked = [[grown, writeFile("older", older.note)]];
+      expect(judge(tool, { verb: "consistency", asked, key })).toMatchObject({ code: 0, accepted: ["grown"] });
+      // Control: the log of another gate, with all its own in order, is not this one's.
+      const stranger = await evidenced();
+      const other = join(scratch, tool.title, "other");
+      await stranger.gate.audit.export(other);
+      expect(judge(tool, { verb: "log", asked: [[other]], key }).code).toBe(1);
+    }, 60_000);
   });
 }
 
