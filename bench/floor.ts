@@ -1,6 +1,7 @@
 import { hash, randomFillSync } from "node:crypto";
 import type { Job, Json } from "dispatch-gate";
 import { type Connection, loadDriver } from "../src/store/sqlite/driver.js";
+import { type Ledger, openLedger } from "../src/store/sqlite/ledger.js";
 import { openSqliteStore } from "./built.js";
 
 /** Something that takes jobs and makes commits. */
@@ -15,12 +16,14 @@ export interface Lane {
 /**
  * The least that a durable gate could cost: straight-line code that judges, checks, copies and inspects nothing. It
  * canonicalises and hashes the job, writes the same rows into the same tables through the same statements (the schema,
- * with its indices and triggers, is the store's own), before the dispatch and after it, and shares commits in the same way.
+ * with its indices and triggers, is the store's own, and so is the tree over the events), before the dispatch and after it, and
+ * shares commits in the same way.
  */
 export async function openFloor(path: string, dispatch: (job: Job) => Json, decision: string): Promise<Lane> {
   const connection = await connect(path);
-  const { claim, settle } = prepareWrites(connection);
-  const { run: inCommit, count, end } = shareCommits(connection);
+  const ledger = openLedger(connection, path);
+  const { claim, settle } = prepareWrites(connection, ledger);
+  const { run: inCommit, count, end } = shareCommits(connection, ledger);
   const owner = uuid(Date.now());
 
   const run = async (job: Job): Promise<unknown> => {
@@ -69,7 +72,8 @@ async function connect(path: string): Promise<Connection> {
   await store.close();
   const Database = await loadDriver();
   const connection = new Database(path, { timeout: 0, fileMustExist: true });
-  for (const pragma of ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 0"]) {
+  const pragmas = ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 0"];
+  for (const pragma of [...pragmas, "secure_delete = ON"]) {
     connection.pragma(pragma, { simple: true });
   }
   return connection;
@@ -87,7 +91,7 @@ interface Writes {
 }
 
 /** The statements of the store, as `src/store/sqlite/tables.ts` has them. */
-function prepareWrites(connection: Connection): Writes {
+function prepareWrites(connection: Connection, ledger: Ledger): Writes {
   const changed = JOB_COLUMNS.split(", ").slice(2);
   const putJob = connection.prepare(
     `INSERT INTO jobs (${JOB_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -99,10 +103,6 @@ function prepareWrites(connection: Connection): Writes {
   const putVault = connection.prepare(
     `INSERT INTO vault (job_id, tenant_id, kind, salt, value) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (job_id, tenant_id, kind) DO UPDATE SET salt = excluded.salt, value = excluded.value`,
-  );
-  const appendEvent = connection.prepare(
-    `INSERT INTO events (seq, at, type, trace_id, approval_id, bytes)
-     VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events), ?, ?, ?, ?, CAST(? AS BLOB))`,
   );
   const tenant = "acme";
   return {
@@ -125,12 +125,12 @@ function prepareWrites(connection: Connection): Writes {
         at,
       );
       putVault.run(id, tenant, "job", salt, canonical);
-      appendEvent.run(at, "job.dispatching", traceId, null, event);
+      ledger.append({ at, type: "job.dispatching", traceId, approvalId: null, text: event });
     },
     settle: ({ id, traceId }, salt, recorded, event, now) => {
       endJob.run("SUCCEEDED", COMPLETED, '{"findings":[]}', now, id, tenant);
       putVault.run(id, tenant, "output", salt, recorded);
-      appendEvent.run(now, "job.settled", traceId, null, event);
+      ledger.append({ at: now, type: "job.settled", traceId, approvalId: null, text: event });
     },
   };
 }
@@ -142,7 +142,7 @@ interface Sharing {
 }
 
 /** Writes that arrive in one turn share one commit, made in `setImmediate`; checkpoints as often as the store's. */
-function shareCommits(connection: Connection): Sharing {
+function shareCommits(connection: Connection, ledger: Ledger): Sharing {
   const begin = connection.prepare("BEGIN IMMEDIATE");
   const commit = connection.prepare("COMMIT");
   let waiting: { readonly write: () => void; readonly resolve: () => void }[] = [];
@@ -159,8 +159,11 @@ function shareCommits(connection: Connection): Sharing {
     const group = waiting;
     waiting = [];
     begin.run();
+    ledger.begin();
     for (const { write } of group) write();
+    ledger.end();
     commit.run();
+    ledger.committed();
     commits += 1;
     for (const { resolve } of group) resolve();
     sinceCheckpoint += group.length;
