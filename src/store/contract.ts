@@ -1,5 +1,6 @@
 import { APPROVALS } from "./contract/approvals.js";
 import { CLAIMS } from "./contract/claims.js";
+import { ERASURES } from "./contract/erasures.js";
 import { EVIDENCE } from "./contract/evidence.js";
 import { PLACES } from "./contract/places.js";
 import { QUEUE_AND_WAITING } from "./contract/queue.js";
@@ -20,7 +21,16 @@ export interface StoreContractCase {
  * Runs in any test runner: `for (const { name, run } of storeContract(open)) test(name, run)`.
  */
 export function storeContract(open: () => Store | Promise<Store>): readonly StoreContractCase[] {
-  const all = [...CLAIMS, ...PLACES, ...APPROVALS, ...QUEUE_AND_WAITING, ...RELEASES, ...EVIDENCE, ...VERIFYING];
+  const all = [
+    ...CLAIMS,
+    ...PLACES,
+    ...APPROVALS,
+    ...QUEUE_AND_WAITING,
+    ...RELEASES,
+    ...EVIDENCE,
+    ...ERASURES,
+    ...VERIFYING,
+  ];
   return all.map(([name, check]) => ({
     name,
     run: async () => {
