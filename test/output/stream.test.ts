@@ -164,7 +164,7 @@ describe("a stream of texts", () => {
   });
 
   test("in pieces of any sizes it is what inspecting the whole text would give", { timeout: FULL_TIME }, () => {
-    const runs = cases("secrets in streams of drawn pieces", 200, 5_000);
+    const runs = cases("secrets in streams of drawn pieces", 120, 5_000);
     let alone = 0;
     for (let run = 0; run < runs; run += 1) {
       const own = openDraw(SEED + run);
@@ -630,7 +630,7 @@ describe("a long stream", () => {
   const words = (index: number): string => `${String(index).padStart(7, "n")} ${WORDS}`;
 
   test("takes no more memory, and no more time a chunk, the longer it goes on", { timeout: FULL_TIME }, () => {
-    const size = cases("MB of a long stream", 48, 1_024);
+    const size = cases("MB of a long stream", 32, 1_024);
     const run = runLong((size * MB) / CHUNK, words, () => undefined);
     expect(run.characters).toBe(run.came);
     expect(run.grown).toBeLessThan(16 * MB);
@@ -645,7 +645,7 @@ describe("a long stream", () => {
   });
 
   test("without any white space neither", { timeout: FULL_TIME }, () => {
-    const size = cases("MB of a stream without white space", 8, 32);
+    const size = cases("MB of a stream without white space", 4, 32);
     const texts = Array.from({ length: 16 }, (_, index) => openDraw(index).text(CHUNK, BASE64));
     const run = runLong(
       (size * MB) / CHUNK,
