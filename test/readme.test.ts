@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createGate } from "dispatch-gate";
 import { describe, expect, test } from "vitest";
 import type { ReasonCode } from "../src/outcome.js";
 import { brokenLinks } from "./docs/markdown.js";
@@ -32,7 +33,7 @@ describe("the README", () => {
     expect(ran.stdout).toContain("SUCCEEDED after 1 attempt");
   });
 
-  test("its commands for policies run on its policy, and the schema its first line names is there", () => {
+  test("its commands run on its policy and on what a gate left, and the schema its first line names is there", async () => {
     const policy = block("yaml");
     writeFileSync(join(folder, "governance-policy.yaml"), policy);
     writeFileSync(
@@ -40,9 +41,14 @@ describe("the README", () => {
       "policy: ./governance-policy.yaml\ntests: [{ name: denied, job: { topic: a }, expect: { decision: deny } }]\n",
     );
     writeFileSync(join(folder, "policy.yaml"), "version: v1\nrules: []\n");
+    const gate = await createGate({ policy: { yaml: policy }, store: join(folder, "dispatch-gate.db") });
+    const { traceId } = await gate.evaluateAndDispatch({ topic: "job.agent.exec.run" });
+    await gate.close();
     const commands = [...readme.matchAll(/^npx dispatch-gate ([^#\n]+)/gm)].map(([, words = ""]) => words.trim());
     const ended = commands.map((command) => {
-      const args = [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? "");
+      const args = [...command.matchAll(/'([^']*)'|(\S+)/g)]
+        .map(([, quoted, word]) => quoted ?? word ?? "")
+        .map((word) => (word === '"$TRACE_ID"' ? String(traceId) : word));
       const { status } = spawnSync(process.execPath, [join(root, "dist/cli.js"), ...args], { cwd: folder });
       return [args[0], status];
     });
@@ -52,6 +58,8 @@ describe("the README", () => {
       ["test", 0],
       ["explain", 0],
       ["import", 0],
+      ["verify", 0],
+      ["audit", 0],
     ]);
     const schema = /\$schema=(\S+)/.exec(policy)?.[1] ?? "";
     expect(JSON.parse(readFileSync(join(folder, schema), "utf8"))).toMatchObject({ $id: expect.any(String) });

@@ -144,9 +144,12 @@ describe("what a reviewer sees", () => {
 
   test("a job whose content is damaged is told so, hides no other, and cannot be approved", async () => {
     const store = createMemoryStore();
-    const gate = await open({ policy: POLICY, store, dispatch: () => "paid" });
+    const clock = createFakeClock();
+    const gate = await open({ policy: POLICY, store, now: clock.now, dispatch: () => "paid" });
     const job = { topic: "job.pay.out" };
     const first = await gate.evaluateAndDispatch({ ...job, id: "a", payload: 1 });
+    // Of one moment, which of two comes first is for their ids to say.
+    clock.advance(1);
     await gate.evaluateAndDispatch({ ...job, id: "b", payload: 2 });
     const { read, page } = store;
     const damage = (approval: StoredApproval): StoredApproval =>
@@ -164,7 +167,7 @@ describe("what a reviewer sees", () => {
     const shown = await gate.approvals.get(first.approval?.id ?? "");
     expect(shown?.text).toContain("its content was erased, or is not what was hashed: it cannot be approved");
     const ann = { id: "ann", roles: ["finance"] };
-    const desk = await openApprovals({ store });
+    const desk = await openApprovals({ store, now: clock.now });
     for (const { approvals } of [gate, { approvals: desk }]) {
       const vote = approvals.approve(first.approval?.id ?? "", { by: ann, view: shown?.view ?? "" });
       expect(await codeOf(vote)).toBe("approval_unreadable");

@@ -38,7 +38,7 @@ test.each(STORES)(
   "what the log comes to is what the tables hold, whatever was done, %s",
   { timeout: FULL_TIME },
   async (name, open) => {
-    const count = cases(`replay of random steps, ${name}`, 3, 300);
+    const count = cases(`replay of random steps, ${name}`, 2, 300);
     for (let n = 0; n < count; n += 1) {
       const seed = Number(process.env.SEED) + n;
       const world = await openWorld(await open(), signer);
