@@ -11,7 +11,7 @@ import type { ReferenceJob } from "./reference.js";
 import { neverLess, refuses, severity } from "./severity.js";
 
 const JOBS_EACH = 10;
-const CASES = cases("each metamorphic property", 10_000, 100_000);
+const CASES = cases("each metamorphic property", 5_000, 100_000);
 
 const asked = fc.array(jobs, { minLength: JOBS_EACH, maxLength: JOBS_EACH });
 const place = fc.nat(8);
