@@ -24,7 +24,7 @@ export interface UncheckedNote {
 }
 
 /** Ed25519, among the ways to sign a note (C2SP signed-note). */
-const ED25519 = 1;
+export const ED25519 = 1;
 
 /** As many as must be taken (C2SP signed-note); a note with more is refused. */
 const MAX_SIGNATURES = 16;
@@ -43,6 +43,11 @@ export function keyIdOf({ name, publicKey }: NoteKey): Uint8Array {
 /** What may name the key of somebody else: whoever it is, their signature is passed over and MUST NOT spoil the note. */
 const SIGNER = /^[^\p{Z}\s+]+$/u;
 
+/** The same as text: eight hex digits. */
+export function keyIdText(key: NoteKey): string {
+  return Buffer.from(keyIdOf(key)).toString("hex");
+}
+
 /** True for what may name a key of ours: not empty, and without spaces, controls and `+`. */
 export function isKeyName(name: unknown): name is string {
   return typeof name === "string" && name.length <= 256 && name.isWellFormed() && /^[^\p{Z}\s\p{C}+]+$/u.test(name);
@@ -50,8 +55,7 @@ export function isKeyName(name: unknown): name is string {
 
 /** The text of a public key, as `note.NewVerifier` of Go's `sumdb` reads it: name, key id, kind and key. */
 export function formatKey(key: NoteKey): string {
-  const id = Buffer.from(keyIdOf(key)).toString("hex");
-  return `${key.name}+${id}+${writeBase64(Buffer.concat([Buffer.from([ED25519]), key.publicKey]))}`;
+  return `${key.name}+${keyIdText(key)}+${writeBase64(Buffer.concat([Buffer.from([ED25519]), key.publicKey]))}`;
 }
 
 /** Reads what {@link formatKey} writes; null for anything else, a key whose id is not its own among it. */
@@ -61,7 +65,7 @@ export function parseKey(text: string): NoteKey | null {
   const bytes = readBase64(encoded);
   if (bytes === null || bytes.length !== 33 || bytes[0] !== ED25519) return null;
   const key = { name, publicKey: bytes.subarray(1) };
-  return Buffer.from(keyIdOf(key)).toString("hex") === id ? key : null;
+  return keyIdText(key) === id ? key : null;
 }
 
 /** Base64 may hold a `+` of its own: only the first two part the fields. */

@@ -3,7 +3,6 @@ import { formatKey } from "../evidence/note.js";
 import { refuseUnknown } from "../refuse-unknown.js";
 import { keyOf } from "../signer.js";
 import type { EventFilter, LoggedEvent } from "../store/port.js";
-import type { CheckpointRow } from "../store/rows.js";
 import type { VerifyAnswer } from "../store/verify/problem.js";
 import { type Bundled, type BundleOptions, readTrace, writeBundle } from "./bundle.js";
 import type { Core } from "./core.js";
@@ -129,7 +128,7 @@ export function createAudit(core: Core): Audit {
 
     receipt: async (eventId: number) => receiptOf(core, eventId),
 
-    checkpoint: async () => signed(await checkpoints.now()),
+    checkpoint: async () => checkpoints.now(),
 
     consistency: async (fromSize: number) => consistencySince(core, fromSize),
 
@@ -174,10 +173,6 @@ async function signedSource({ store, checkpoints, signer }: Core): Promise<Evide
 function folderPath(folder: unknown): string {
   if (typeof folder === "string" && folder !== "") return folder;
   throw new TypeError("evidence is written to the path of a folder");
-}
-
-function signed(row: CheckpointRow | null): SignedCheckpoint | null {
-  return row === null ? null : { size: row.size, at: row.at, note: row.note };
 }
 
 /** Throws a `TypeError` for what could only ever find nothing. */

@@ -5,6 +5,7 @@ import type { EraseRefusal } from "../store/port.js";
 import type { JobRow } from "../store/rows.js";
 import { type Core, SETTLE_WAIT_MS } from "./core.js";
 import { optionalText } from "./options.js";
+import { theJob } from "./the-job.js";
 
 /** Whose private data are erased, and on whose word. */
 export interface EraseOptions {
@@ -57,14 +58,8 @@ export async function erase(core: Core, jobId: string, options: EraseOptions = {
   if (typeof jobId !== "string" || jobId === "") throw new TypeError("`erase` needs a job id");
   const tenantId = optionalText("tenantId", options.tenantId);
   const by = optionalText("by", options.by);
-  const { jobs = [] } = await core.store.read({ kind: "job", id: jobId, tenantId });
-  if (jobs.length > 1) {
-    throw new EvidenceError("job_id_ambiguous", "several tenants have a job of that id", {
-      help: "name the `tenantId`",
-    });
-  }
-  const row = jobs[0]?.row;
-  const answer = row === undefined ? "unknown" : await eraseRow(core, row, { by, clear: true, compact });
+  const row = await theJob(core.store, jobId, tenantId);
+  const answer = row === null ? "unknown" : await eraseRow(core, row, { by, clear: true, compact });
   if (typeof answer !== "string") return answer;
   const [code, message, help] = REFUSALS[answer];
   throw new EvidenceError(code, message, { help });

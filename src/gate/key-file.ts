@@ -2,14 +2,11 @@ import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeSync } from "node:fs";
 import { StoreError } from "../errors.js";
 import { readBase64, writeBase64 } from "../evidence/base64.js";
-import { isKeyName, keyIdOf, type NoteKey } from "../evidence/note.js";
+import { ED25519, isKeyName, keyIdText, type NoteKey } from "../evidence/note.js";
 import { keyOf, type Signer, signerOfSeed } from "../signer.js";
 
 /** More than any key file holds. */
 const MAX_FILE = 4_096;
-
-/** Ed25519, among the kinds of keys. */
-const ED25519 = 1;
 
 /**
  * The key that signs the log, from its file; made, for its owner alone (mode 0600), where there is none yet. The text is that of
@@ -99,7 +96,7 @@ function make(path: string, name: string): string {
 
 function format(name: string, seed: Uint8Array): string {
   if (!isKeyName(name)) throw new TypeError("`origin` must be 1 to 256 characters without spaces and `+`");
-  const id = Buffer.from(keyIdOf(keyOf(signerOfSeed(name, seed)))).toString("hex");
+  const id = keyIdText(keyOf(signerOfSeed(name, seed)));
   return `PRIVATE+KEY+${name}+${id}+${writeBase64(Buffer.concat([Buffer.from([ED25519]), seed]))}\n`;
 }
 
@@ -109,7 +106,7 @@ function parse(text: string): Signer | null {
   const bytes = readBase64(encoded);
   if (!isKeyName(name) || bytes?.length !== 33 || bytes[0] !== ED25519) return null;
   const signer = signerOfSeed(name, bytes.subarray(1));
-  return Buffer.from(keyIdOf(keyOf(signer))).toString("hex") === id ? signer : null;
+  return keyIdText(keyOf(signer)) === id ? signer : null;
 }
 
 function unusable(path: string, what: string, help: string, cause?: unknown): StoreError {

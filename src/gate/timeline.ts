@@ -1,8 +1,8 @@
-import { EvidenceError } from "../errors.js";
 import { describeEvent } from "../evidence/describe.js";
 import { noteKindOf } from "../evidence/private-values.js";
 import { refuseUnknown } from "../refuse-unknown.js";
 import type { LoggedEvent, Store } from "../store/port.js";
+import { theJob } from "./the-job.js";
 
 /** One event of a timeline, with what stands beside the log. */
 export interface TimelineEntry extends LoggedEvent {
@@ -30,9 +30,9 @@ export function readTimelineRef(of: unknown): Exclude<TimelineRef, string> {
   if (isText(of)) return { traceId: of };
   if (typeof of === "object" && of !== null) {
     refuseUnknown(of, ["traceId", "jobId", "tenantId", "approvalId"], "a timeline");
-    const { traceId, jobId, tenantId, approvalId, ...more } = of as Readonly<Record<string, unknown>>;
+    const { traceId, jobId, tenantId, approvalId } = of as Readonly<Record<string, unknown>>;
     const named = [traceId, jobId, approvalId].filter((each) => each !== undefined);
-    if (named.length === 1 && Object.keys(more).length === 0) {
+    if (named.length === 1) {
       if (isText(traceId) && tenantId === undefined) return { traceId };
       if (isText(approvalId) && tenantId === undefined) return { approvalId };
       if (isText(jobId) && tenantId === undefined) return { jobId };
@@ -71,13 +71,7 @@ export async function traceOf(store: TimelineStore, of: Exclude<TimelineRef, str
     const { approvals = [] } = await store.read({ kind: "approval", id: of.approvalId });
     return approvals[0]?.row.traceId ?? null;
   }
-  const { jobs = [] } = await store.read({ kind: "job", id: of.jobId, tenantId: of.tenantId ?? null });
-  if (jobs.length > 1) {
-    throw new EvidenceError("job_id_ambiguous", "several tenants have a job of that id", {
-      help: "name the `tenantId`",
-    });
-  }
-  return jobs[0]?.row.traceId ?? null;
+  return (await theJob(store, of.jobId, of.tenantId ?? null))?.traceId ?? null;
 }
 
 /** The events of a trace, and of every approval its jobs joined, in order. */

@@ -67,7 +67,7 @@ export async function tend(core: Core, reconsider: Reconsider, tended: Tended): 
     const jump = core.clock.takeJump();
     if (jump !== null) await note(core, "clock.jumped", { owner: core.ownerId, by_ms: jump });
     await expireLapsed(core.store, core.clock.wall());
-    // Also what others appended who sign nothing. That it failed is recorded where it began to.
+    // Also what others appended who sign nothing. Where it fails it is tried again with the next beat.
     await core.checkpoints.now().catch(() => undefined);
     const { head } = await core.store.read({ kind: "policy_head" });
     if (head === null || head === undefined) return;

@@ -14,6 +14,7 @@ import {
   wholeRoot,
 } from "../../evidence/merkle.js";
 import type { SubtreeHash } from "../../evidence/proof.js";
+import { TILE_WIDTH } from "../../evidence/tiled-tree.js";
 import { rootAt } from "../prove.js";
 import type { Connection } from "./driver.js";
 
@@ -46,9 +47,8 @@ export interface Ledger {
   readonly subtree: SubtreeHash;
 }
 
-/** Leaves, or roots of tiles, in one tile: eight levels of the tree (C2SP tlog-tiles). */
-const WIDTH = 256;
-const LEVELS = 8;
+/** Levels of the tree in one tile (C2SP tlog-tiles). */
+const LEVELS = Math.log2(TILE_WIDTH);
 
 /** Up to so many events of others are hashed to see that they go on from what was acknowledged; beyond that, proofs do. */
 const CATCH_UP = 256;
@@ -75,7 +75,7 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
 
   /** The root of the tile that a leaf fills: of the last of its subtrees, and of the leaf. */
   const tileRoot = ({ hashes }: Frontier, leaf: Hash): Hash =>
-    rootOf({ size: WIDTH, hashes: [...hashes.slice(-LEVELS), leaf] });
+    rootOf({ size: TILE_WIDTH, hashes: [...hashes.slice(-LEVELS), leaf] });
 
   const changed = (what: string): StoreError =>
     new StoreError("store_head_changed", `the log is not the one that was written to: ${what}: \`${path}\``, {
@@ -111,9 +111,9 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
 
   /** Of one level of tiles, the hashes that they hold: leaves, or the roots of the tiles below. All within one tile. */
   const entries = (level: number, from: number, count: number): readonly Hash[] => {
-    const number = Math.floor(from / WIDTH);
+    const number = Math.floor(from / TILE_WIDTH);
     const kept = tileHashes.get(level, number)?.hashes as Uint8Array | undefined;
-    if (kept !== undefined) return hashesIn(kept).slice(from % WIDTH, (from % WIDTH) + count);
+    if (kept !== undefined) return hashesIn(kept).slice(from % TILE_WIDTH, (from % TILE_WIDTH) + count);
     if (level === 0) return leaves(from, count);
     const roots = tileRoots.all(level - 1, from, count).map(({ root }) => root as Hash);
     if (roots.length !== count) throw changed("parts of its tree are missing");
@@ -131,9 +131,9 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
    */
   const keepTiles = (size: number, root: Hash): void => {
     let [level, count, expected] = [0, size, root];
-    while (count % WIDTH === 0) {
-      const number = count / WIDTH - 1;
-      const hashes = entries(level, number * WIDTH, WIDTH);
+    while (count % TILE_WIDTH === 0) {
+      const number = count / TILE_WIDTH - 1;
+      const hashes = entries(level, number * TILE_WIDTH, TILE_WIDTH);
       const made = wholeRoot(hashes);
       if (level === 0 && !sameHash(made, expected)) throw changed("events are not as they were appended");
       keepTile.run(level, number, made, Buffer.concat(hashes));
@@ -144,7 +144,7 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
   const grow = (leaf: Hash): void => {
     const before = tree;
     tree = append(before, leaf);
-    if (tree.size % WIDTH === 0) keepTiles(tree.size, tileRoot(before, leaf));
+    if (tree.size % TILE_WIDTH === 0) keepTiles(tree.size, tileRoot(before, leaf));
   };
 
   const keep = (): void => {
@@ -188,9 +188,9 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
     },
     adopt: () => {
       for (;;) {
-        const rows = bytesFrom.all(tree.size, WIDTH);
+        const rows = bytesFrom.all(tree.size, TILE_WIDTH);
         for (const { bytes } of rows) grow(leafHashOf(bytes as Uint8Array));
-        if (rows.length < WIDTH) break;
+        if (rows.length < TILE_WIDTH) break;
       }
       keep();
     },
