@@ -1,4 +1,4 @@
-import { copyFile } from "node:fs/promises";
+import { copyFile, cp } from "node:fs/promises";
 import { defineConfig, type Options } from "tsup";
 
 /** The subpaths of the package, by name. A test holds them against `exports`. */
@@ -8,13 +8,13 @@ export const library: Readonly<Record<string, string>> = {
   analysis: "src/analysis.ts",
   process: "src/process.ts",
   otel: "src/otel.ts",
+  http: "src/http.ts",
   testing: "src/testing.ts",
 };
 
 const shared: Options = {
   target: "node20",
   platform: "node",
-  dts: { entry: { ...library } },
   sourcemap: true,
   // Shared chunks: an error class of one subpath is the same class in another.
   splitting: true,
@@ -27,9 +27,23 @@ export default defineConfig([
   {
     ...shared,
     format: "esm",
+    // Those for CommonJS are made of these, by scripts/declare-commonjs.mjs.
+    dts: { entry: { ...library } },
     entry: { ...library, cli: "src/cli.ts" },
     // For editors: completion and checks while a policy is written.
     onSuccess: () => copyFile("src/policy/schema.json", "dist/policy.schema.json"),
+  },
+  {
+    // The program of `dispatch-gate drill`: an example like any other, which finds the package by its name.
+    ...shared,
+    format: "esm",
+    entry: { "drill/main": "examples/drill/main.ts" },
+    external: ["dispatch-gate"],
+    sourcemap: false,
+    onSuccess: async () => {
+      await copyFile("examples/drill/policy.yaml", "dist/drill/policy.yaml");
+      await cp("examples/drill/children", "dist/drill/children", { recursive: true });
+    },
   },
   {
     ...shared,

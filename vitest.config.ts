@@ -1,9 +1,13 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { APART } from "./test/apart.js";
 
 const source = (file: string): string => fileURLToPath(new URL(`./src/${file}`, import.meta.url));
 
-export default defineConfig({
+type Settings = NonNullable<TestProjectInlineConfiguration["test"]>;
+
+/** Settings of a kind of tests, with what all have in common. */
+export const project = (settings: Settings): TestProjectInlineConfiguration => ({
   resolve: {
     alias: [
       { find: /^dispatch-gate$/, replacement: source("index.ts") },
@@ -11,17 +15,34 @@ export default defineConfig({
       { find: /^dispatch-gate\/analysis$/, replacement: source("analysis.ts") },
       { find: /^dispatch-gate\/process$/, replacement: source("process.ts") },
       { find: /^dispatch-gate\/otel$/, replacement: source("otel.ts") },
+      { find: /^dispatch-gate\/http$/, replacement: source("http.ts") },
       { find: /^dispatch-gate\/testing$/, replacement: source("testing.ts") },
     ],
   },
   test: {
-    include: ["test/**/*.test.ts"],
-    globalSetup: ["test/seed.ts"],
-    setupFiles: ["test/properties.ts"],
+    setupFiles: ["test/each-file.ts"],
     pool: "forks",
-    // Two, also where there are no more cores: files are many, and some wait for processes of their own.
-    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    ...settings,
+  },
+});
+
+export default defineConfig({
+  test: {
+    globalSetup: ["test/seed.ts", "test/bundle.ts"],
+    // Two, also where there are no more cores: files are many, and some wait for processes of their own.
+    maxWorkers: 2,
+    projects: [
+      project({ name: "apart", include: [...APART], sequence: { groupOrder: 0 } }),
+      project({
+        name: "together",
+        include: ["test/**/*.test.ts"],
+        exclude: [...configDefaults.exclude, ...APART],
+        // To load the package anew for each file would take a fifth of the processor time that all tests take.
+        isolate: false,
+        sequence: { groupOrder: 1 },
+      }),
+    ],
   },
 });

@@ -2,6 +2,7 @@
 import { formatKey } from "../src/evidence/note.js";
 import { readPublicKey } from "../src/gate/key-file.js";
 import { openSqliteStore } from "./built.js";
+import { peakMemory } from "./peak-memory.js";
 
 const [path = "", what = "tree"] = process.argv.slice(2);
 
@@ -19,7 +20,7 @@ async function verify(): Promise<VerifySample> {
   const seconds = (performance.now() - began) / 1_000;
   await store.close();
   const found = problems.length + more;
-  const rssMiB = process.resourceUsage().maxRSS / 1_024;
+  const rssMiB = peakMemory() / 1_048_576;
   return { events, found, integrity, seconds, cpuSeconds: (user + system) / 1e6, rssMiB, longestMs };
 }
 

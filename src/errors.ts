@@ -46,6 +46,7 @@ function describeIssues(issues: readonly PolicyIssue[], source: string | null): 
 /** Why a store refused or failed. */
 export type StoreErrorCode =
   | "store_path_invalid"
+  | "store_unreachable"
   | "store_read_only"
   | "store_not_sqlite"
   | "store_newer"
@@ -61,16 +62,46 @@ export type StoreErrorCode =
   | "store_closed"
   | "store_failed";
 
-/** A store that could not be opened, or could not do what it was asked. Nothing of the failed step is in force. */
+/** A store that could not be opened, or could not do what it was asked. */
 export class StoreError extends Error {
   readonly code: StoreErrorCode;
   readonly help: string | undefined;
+  /**
+   * True where nothing of the step was done for certain: it failed before its commit was asked for. False where that is not
+   * known, which is what a store says that says nothing.
+   */
+  readonly nothingDone: boolean;
 
-  constructor(code: StoreErrorCode, message: string, options: { help?: string; cause?: unknown } = {}) {
+  constructor(
+    code: StoreErrorCode,
+    message: string,
+    options: { help?: string | undefined; cause?: unknown; nothingDone?: boolean } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "StoreError";
     this.code = code;
     this.help = options.help;
+    this.nothingDone = options.nothingDone === true;
+  }
+}
+
+const OUTAGES: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>(["store_unreachable", "store_full", "store_io"]);
+
+/**
+ * True where a store is away, and says nothing of what it holds: it cannot be reached, its disk is full or fails. Not where it
+ * is only busy, damaged, swapped, or of another version.
+ */
+export function isOutage({ code }: StoreError): boolean {
+  return OUTAGES.has(code);
+}
+
+/** A gate that could not prove that it denies: it was not opened. A fault of the package, of its files, or of what patches them. */
+export class SelfTestError extends Error {
+  readonly code = "self_test_failed";
+
+  constructor(message: string) {
+    super(`the gate did not prove that it denies: ${message}`);
+    this.name = "SelfTestError";
   }
 }
 

@@ -7,14 +7,13 @@ import {
   isDispatcherName,
 } from "./dispatch/dispatcher.js";
 import type { Enforcer } from "./dispatch/enforcer.js";
-import { createPermitKeys, type PermitKeys } from "./dispatch/permit-token.js";
+import { createPermitKeys } from "./dispatch/permit-token.js";
 import { PolicyError } from "./errors.js";
+import { abortJob } from "./gate/abort.js";
 import { queueBounds } from "./gate/asking.js";
 import { type Audit, createAudit } from "./gate/audit.js";
-import { createCheckpoints } from "./gate/checkpoints.js";
-import { createClock } from "./gate/clock.js";
-import { leave, quiet } from "./gate/closing.js";
-import { type Core, createCore, SETTLE_WAIT_MS, track } from "./gate/core.js";
+import { CLOSE_WAIT_MS } from "./gate/closing.js";
+import { track } from "./gate/core.js";
 import { type DrainOptions, drain } from "./gate/drain.js";
 import {
   type EraseBeforeOptions,
@@ -24,21 +23,22 @@ import {
   erase,
   eraseBefore,
 } from "./gate/erase.js";
-import { createHub } from "./gate/hub.js";
-import { uuidv7 } from "./gate/ids.js";
+import type { Halt, HaltOptions, UnhaltOptions } from "./gate/halt.js";
+import { type Health, healthOf } from "./gate/health.js";
 import { createJobs, type Jobs } from "./gate/jobs.js";
 import { evaluate, evaluateAndDispatch } from "./gate/line.js";
-import { checkSignal, type GateOptions, readOptions, type Settings } from "./gate/options.js";
+import { type Opened, openCore } from "./gate/opening.js";
+import { checkSignal, type GateOptions, readOptions } from "./gate/options.js";
 import { createOutputs, type Outputs } from "./gate/outputs.js";
 import { createPermits, type Permits } from "./gate/permits.js";
-import { createReconsider, type Reconsider } from "./gate/reconsider.js";
+import { reconcile } from "./gate/reconcile.js";
 import { enterJob, note, refuseInvalid } from "./gate/refusal.js";
 import { resume } from "./gate/resume.js";
 import { openSigner } from "./gate/signing.js";
 import { openStore } from "./gate/store.js";
 import type { Submission } from "./gate/submission.js";
-import { telling } from "./gate/telling.js";
-import { expireLapsed, recover, tend } from "./gate/upkeep.js";
+import type { Metrics } from "./gate/tally.js";
+import { recover } from "./gate/upkeep.js";
 import { inPlace } from "./gate/wait.js";
 import { admit } from "./job/admit.js";
 import type { AdmittedJob, Job } from "./job/job.js";
@@ -54,10 +54,7 @@ import {
   type PolicySource,
 } from "./policy/policy.js";
 import { refuseUnknown } from "./refuse-unknown.js";
-import type { Signer } from "./signer.js";
 import { foldIdentity } from "./store/approval-state.js";
-import { describeOwner, RENEW_MS } from "./store/owner.js";
-import type { Store } from "./store/port.js";
 
 /** What a call may carry besides the job. */
 export interface CallOptions {
@@ -152,13 +149,35 @@ export interface Gate {
    * process on the store. Rejects with a `PolicyError` and changes nothing when the policy is not valid.
    */
   readonly reload: (policy: string | PolicySource | Policy) => Promise<Policy>;
-  /** Ends the claims of processes that are gone as `UNKNOWN`. Also done on open. Answers how many. */
+  /**
+   * Stops every claim on the store, in every process, also after a restart, until it is let go on. This process stops at once;
+   * once this resolves nobody claims. Rejects with a `StoreError` where the store could not be told: then only this process is
+   * halted, and tells the store as soon as it answers.
+   */
+  readonly halt: (options: HaltOptions) => Promise<Halt>;
+  /** Lets every gate on the store go on. Rejects with a `StoreError` where the store could not be told, and then nothing does. */
+  readonly unhalt: (options: UnhaltOptions) => Promise<void>;
+  /** Whether claims are stopped, by whom and why; null while they are made. */
+  readonly halted: () => Promise<Halt | null>;
+  /** How the gate stands: whether it takes jobs, and why not where it does not. Asks the store for a sign of life; never rejects. */
+  readonly health: () => Promise<Health>;
+  /** What this gate has counted since it was opened: decisions, outcomes, its own time. */
+  readonly metrics: () => Metrics;
+  /**
+   * Tells a job that runs in this process to stop, through its signal: what comes of that is its function's own affair. False
+   * where no such job runs here.
+   */
+  readonly abort: (jobId: string, options?: { readonly tenantId?: string }) => boolean;
+  /**
+   * Ends the claims of processes that are gone as `UNKNOWN`, and asks the host's `reconcile` about all that are. Answers how many
+   * it ended. Also done on open, where the host is asked while the gate takes jobs already.
+   */
   readonly recover: () => Promise<number>;
   /**
-   * Refuses new jobs, waits for running ones for up to 10 seconds, and lets go of the store if the gate opened it.
-   * A job that runs longer is `UNKNOWN` from then on.
+   * Refuses new jobs, waits for running ones for up to `waitMs` (0 to 2,147,483,647 milliseconds, default 10,000), signs the log,
+   * and lets go of the store if the gate opened it. A job that runs longer is `UNKNOWN` from then on.
    */
-  readonly close: () => Promise<void>;
+  readonly close: (options?: { readonly waitMs?: number }) => Promise<void>;
 }
 
 /**
@@ -173,10 +192,11 @@ export async function createGate(options: GateOptions): Promise<Gate> {
   for (const [name, dispatch] of settings.dispatchers) dispatchers.register(name, dispatch);
   const policy = settings.policy === undefined ? null : await readPolicy(settings.policy);
   const ownStore = typeof settings.store === "string";
-  const store = await openStore(settings.store);
+  const store = await openStore(settings.store, settings.failMode);
   try {
-    const signer = await openSigner(settings, store);
-    return await openGate({ settings, dispatchers, permitKeys, signer, policy, store, ownStore });
+    const signer = openSigner(settings, store);
+    const opened = await openCore({ settings, dispatchers, permitKeys, signer, policy, store, ownStore });
+    return surfaceOf(opened);
   } catch (error) {
     if (ownStore) await store.close();
     throw error;
@@ -188,85 +208,7 @@ function readPolicy(policy: string | PolicySource | Policy): Policy | Promise<Po
   return typeof policy === "string" ? loadPolicy(policy) : compilePolicy(policy);
 }
 
-interface Opening {
-  readonly settings: Settings;
-  readonly dispatchers: ReturnType<typeof createDispatchers>;
-  readonly permitKeys: PermitKeys;
-  readonly signer: Signer;
-  readonly policy: Policy | null;
-  readonly store: Store;
-  readonly ownStore: boolean;
-}
-
-async function openGate(opening: Opening): Promise<Gate> {
-  const { settings, dispatchers, permitKeys, signer, policy, store, ownStore } = opening;
-  const { at = 0 } = await store.read({ kind: "time" });
-  const clock = createClock(settings.now, at);
-  const openedAt = clock.wall();
-  const owner = describeOwner(uuidv7(openedAt), openedAt);
-  let closed = false;
-  const checkpoints = createCheckpoints({ store, signer, rhythm: settings.checkpoints, now: clock.wall });
-  const told = telling(store, (events) => {
-    hub.tell(events);
-    checkpoints.tell(events);
-  });
-  const hub = createHub({
-    store: told,
-    now: clock.wall,
-    onEvent: settings.onEvent,
-    expire: () => expireLapsed(told, clock.wall()),
-  });
-  const core = createCore({
-    settings,
-    clock,
-    store: told,
-    dispatchers,
-    hub,
-    permitKeys,
-    signer,
-    checkpoints,
-    owner,
-    isClosed: () => closed,
-  });
-
-  const facts = { owner: owner.id, pid: owner.pid, fail_mode: "closed", store: store.kind };
-  const ticks = clock.ticks();
-  const opened = await store.change({ kind: "open", now: openedAt, waitMs: SETTLE_WAIT_MS, owner, ticks, facts });
-  if (opened.status === "done" && opened.tickOffset !== undefined) clock.agree(opened.tickOffset);
-  await recover(core);
-  if (policy !== null && settings.activate === "always") await core.activate(policy, "open");
-  else await core.adopt();
-
-  const reconsider = createReconsider(core);
-  const tended = { epoch: 0 };
-  let tending: Promise<void> | null = null;
-  const beat = setInterval(() => {
-    // One beat at a time: a slow store is not asked more for being slow.
-    tending ??= tend(core, reconsider, tended).finally(() => {
-      tending = null;
-    });
-  }, RENEW_MS);
-  beat.unref();
-
-  const close = async (): Promise<void> => {
-    if (closed) return;
-    closed = true;
-    clearInterval(beat);
-    hub.close();
-    await quiet(core);
-    await tending;
-    try {
-      await leave(core, store, owner);
-      await checkpoints.close();
-    } finally {
-      if (ownStore) await store.close();
-    }
-  };
-
-  return surfaceOf(core, reconsider, close);
-}
-
-function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void>): Gate {
+function surfaceOf({ core, reconsider, close }: Opened): Gate {
   const { dispatchers, settings } = core;
 
   const submission = (job: unknown, choice: DispatchChoice | undefined, options: SubmitOptions): Submission => ({
@@ -410,8 +352,27 @@ function surfaceOf(core: Core, reconsider: Reconsider, close: () => Promise<void
       }
     },
 
-    recover: () => recover(core),
-    close,
+    halt: (options) => core.halts.halt(options),
+    unhalt: (options) => core.halts.unhalt(options),
+    halted: () => core.halts.read(),
+    health: () => healthOf(core),
+    metrics: () => core.tally.read(),
+    abort: (jobId, options = {}) => abortJob(core, jobId, options),
+
+    recover: async () => {
+      const ended = await recover(core);
+      await track(core, reconcile(core));
+      return ended;
+    },
+
+    close: async (options = {}) => {
+      refuseUnknown(options, ["waitMs"], "close");
+      const { waitMs = CLOSE_WAIT_MS } = options;
+      if (!(waitMs >= 0 && waitMs <= MAX_TIMER_MS)) {
+        throw new TypeError(`\`waitMs\` must be a number from 0 to ${MAX_TIMER_MS}`);
+      }
+      return close(waitMs);
+    },
   } satisfies Gate);
 }
 
@@ -429,8 +390,9 @@ function checkCall(options: object, known: readonly string[]): void {
 }
 
 function checkDrain(options: DrainOptions): void {
-  refuseUnknown(options, ["signal", "concurrency", "limit"], "drain");
-  const { signal, concurrency = 1, limit = 1 } = options;
+  refuseUnknown(options, ["signal", "concurrency", "limit", "leave"], "drain");
+  const { signal, concurrency = 1, limit = 1, leave = () => false } = options;
+  if (typeof leave !== "function") throw new TypeError("`leave` must be a function");
   checkSignal(signal);
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 256) {
     throw new TypeError("`concurrency` must be an integer from 1 to 256");

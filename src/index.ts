@@ -37,6 +37,7 @@ export {
   type PermitSubject,
   PolicyError,
   type PolicyIssue,
+  SelfTestError,
   StoreError,
   type StoreErrorCode,
   StreamError,
@@ -56,14 +57,18 @@ export type { ApprovalRef } from "./gate/desk.js";
 export type { DrainOptions } from "./gate/drain.js";
 export type { EraseBeforeOptions, Erased, ErasedBefore, EraseOptions } from "./gate/erase.js";
 export type { Exported, ExportOptions } from "./gate/export.js";
+export type { Halt, HaltOptions, UnhaltOptions } from "./gate/halt.js";
+export type { Health } from "./gate/health.js";
 export type { GateEvent } from "./gate/hub.js";
 export type { Jobs } from "./gate/jobs.js";
+export type { Finding as ReconcileFinding, LostClaim, Reconcile } from "./gate/lost-claim.js";
 export type { DerivedTags, GateOptions } from "./gate/options.js";
 export type { OutputRef, Outputs, ReleasedOutput, ReleaseOptions } from "./gate/outputs.js";
 export type { PermitCheck, Permits } from "./gate/permits.js";
 export type { Receipt } from "./gate/receipt.js";
 export type { QuarantinedOutput } from "./gate/show-output.js";
 export type { ApprovalStats } from "./gate/stats.js";
+export type { Histogram, Metrics } from "./gate/tally.js";
 export type {
   Telemetry,
   TelemetryAttempt,

@@ -14,6 +14,12 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
+/** What to do about a word that is not known: say the one that was meant, where it is plain, and something else where it is not. */
+export function didYouMean(word: string, known: Iterable<string>, otherwise: string): string {
+  const meant = nearest(word, known);
+  return meant === undefined ? otherwise : `did you mean \`${meant}\`?`;
+}
+
 /** Spelling without case or separators, so that `risk_tags` is next to `riskTags`. */
 function fold(word: string): string {
   return word

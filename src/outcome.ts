@@ -157,6 +157,7 @@ export type ReasonCode =
   | "deadline_exceeded"
   | "aborted"
   | "gate_closed"
+  | "gate_halted"
   | "internal_error"
   | "completed"
   | "dispatch_failed"
@@ -165,7 +166,9 @@ export type ReasonCode =
   | "stream_idle"
   | "stream_cancelled"
   | "settle_failed"
-  | "owner_lost";
+  | "owner_lost"
+  | "effect_confirmed"
+  | "effect_ruled_out";
 
 /** A reason for people (`message`, `help`) and for programs (`code`). */
 export interface Reason {

@@ -1,1 +1,2 @@
-export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./store/sqlite/store.js";
+export { openSqliteStore, type SqliteStore } from "./store/sqlite/reopening.js";
+export type { SqliteStoreOptions } from "./store/sqlite/store.js";

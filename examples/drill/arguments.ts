@@ -8,15 +8,18 @@ export interface Arguments {
   readonly interactive: boolean;
   /** The folder stays, to be looked at. */
   readonly keep: boolean;
+  /** The results alone, for programs. */
+  readonly json: boolean;
   readonly policy: string;
 }
 
 /** What `--help` prints. */
-export const USAGE = `usage: npm run drill -- [--interactive] [--keep] [--policy FILE]
+export const USAGE = `usage: npm run drill -- [--interactive] [--keep] [--policy FILE] [--json]
 
   --interactive  ask in this terminal to approve or to reject
   --keep         leave the folder with all files, and say where it is
-  --policy FILE  run under another policy; the drill reports what is then different`;
+  --policy FILE  run under another policy; the drill reports what is then different
+  --json         print the results as JSON, and nothing else`;
 
 /** Reads the command line. Throws a `TypeError` for what it does not know. */
 export function readArguments(args: readonly string[]): Arguments {
@@ -26,6 +29,7 @@ export function readArguments(args: readonly string[]): Arguments {
       help: { type: "boolean", default: false },
       interactive: { type: "boolean", default: false },
       keep: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
       policy: { type: "string", default: fileURLToPath(new URL("./policy.yaml", import.meta.url)) },
     },
   });

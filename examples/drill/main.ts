@@ -31,7 +31,6 @@ const STEPS: readonly Step[] = [
 /** Codes of the process: all as expected, something differs, the drill could not be held. */
 const EXIT = { right: 0, differs: 1, impossible: 2 } as const;
 
-const print = createPrinter((text) => process.stdout.write(text), showsColours(process.stdout, process.env));
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
@@ -48,7 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function holdDrill({ interactive, keep, policy }: Arguments): Promise<number> {
+async function holdDrill({ interactive, keep, json, policy }: Arguments): Promise<number> {
   if (interactive && !(process.stdin.isTTY && process.stdout.isTTY)) throw new Error("--interactive needs a terminal");
   const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-drill-"));
   const runner = createRunner();
@@ -56,6 +55,8 @@ async function holdDrill({ interactive, keep, policy }: Arguments): Promise<numb
     runner.endAll();
     if (!keep) rmSync(folder, { recursive: true, force: true });
   });
+  const show = (text: string): void => void process.stdout.write(text);
+  const print = createPrinter(json ? () => undefined : show, showsColours(process.stdout, process.env));
   const review = interactive ? createTerminalReviewer(print) : createScriptedReviewer(print);
   const site = await openSite({ folder, policy, runner, print, review });
   try {
@@ -65,6 +66,7 @@ async function holdDrill({ interactive, keep, policy }: Arguments): Promise<numb
     printTimeline(print, timeline);
     const results = [...steps, ...(await checkEvidence(site, timeline))];
     printSummary(print, results);
+    if (json) process.stdout.write(`${JSON.stringify({ folder: keep ? folder : null, results })}\n`);
     return results.every(isRight) ? EXIT.right : EXIT.differs;
   } finally {
     await site.close();
@@ -74,10 +76,10 @@ async function holdDrill({ interactive, keep, policy }: Arguments): Promise<numb
 async function takeSteps(site: Site): Promise<readonly Result[]> {
   const results: Result[] = [];
   for (const [index, [title, run]] of STEPS.entries()) {
-    print.line();
-    print.line(inked("strong", `${index + 1} ${title}`));
+    site.print.line();
+    site.print.line(inked("strong", `${index + 1} ${title}`));
     const found = await run(site).catch((error: unknown) => [failed(title, error)]);
-    for (const result of found) printResult(print, result);
+    for (const result of found) printResult(site.print, result);
     results.push(...found);
   }
   return results;
@@ -97,6 +99,7 @@ function printResult({ line }: Printer, result: Result): void {
 /** Also when somebody interrupts the drill: nothing stays behind, neither a folder nor a process. */
 function cleanUpOnExit(cleanUp: () => void): void {
   process.once("exit", cleanUp);
-  process.once("SIGINT", () => process.exit(130));
-  process.once("SIGTERM", () => process.exit(143));
+  // Listened to until the end: a second signal must not end the process while it cleans up.
+  process.on("SIGINT", () => process.exit(130));
+  process.on("SIGTERM", () => process.exit(143));
 }

@@ -31,8 +31,10 @@ export function inked(ink: Ink, text: string): Inked {
   return { ink, text };
 }
 
-/** True when a stream shows colours, and nobody asked for none (no-color.org). */
+/** True when a stream shows colours, and nobody asked for none (no-color.org); `FORCE_COLOR` decides where it is set. */
 export function showsColours(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv): boolean {
+  const { FORCE_COLOR: forced } = env;
+  if (forced !== undefined) return forced !== "0" && forced !== "false";
   return stream.isTTY === true && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
 }
 

@@ -1,5 +1,6 @@
 import { admit } from "../job/admit.js";
 import type { Actor, DecidableJob } from "../job/job.js";
+import { JOB_FIELDS_BELOW } from "../job/spelling.js";
 import type { Decision, Json } from "../outcome.js";
 import type { Condition } from "../policy/condition.js";
 import { decideAdmitted, type Policy } from "../policy/policy.js";
@@ -129,12 +130,6 @@ const FIELDS: ReadonlyMap<string, keyof DecidableJob> = new Map<string, keyof De
   ["topic", "topic"],
 ]);
 
-const CONSTRAINTS: ReadonlyMap<string, string> = new Map([
-  ["max_runtime_sec", "maxRuntimeSec"],
-  ["max_retries", "maxRetries"],
-  ["max_output_bytes", "maxOutputBytes"],
-]);
-
 /** The job with a value at a path below `job` of CEL; undefined where nothing can be put. The engine judges the result. */
 function put(job: DecidableJob, path: readonly string[], value: Json): DecidableJob | undefined {
   const [root, ...rest] = path;
@@ -142,7 +137,7 @@ function put(job: DecidableJob, path: readonly string[], value: Json): Decidable
     return { ...job, riskTags: [...new Set([...(job.riskTags ?? []), value])].sort() };
   }
   if (root === "constraints") {
-    const name = CONSTRAINTS.get(rest[0] ?? "");
+    const name = JOB_FIELDS_BELOW.get("constraints")?.get(rest[0] ?? "");
     return name === undefined ? undefined : { ...job, constraints: { ...job.constraints, [name]: value } };
   }
   const field = FIELDS.get(root ?? "");

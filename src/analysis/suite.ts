@@ -1,6 +1,7 @@
 import type { PolicyIssue } from "../errors.js";
 import { admit, DEFAULT_MAX_JOB_BYTES } from "../job/admit.js";
 import { MAX_ITEMS, TAG } from "../job/fields.js";
+import { JOB_FIELDS, JOB_FIELDS_BELOW } from "../job/spelling.js";
 import type { Decision, Json, JsonObject } from "../outcome.js";
 import { decideAdmitted, type Policy } from "../policy/policy.js";
 import { readYaml } from "../policy/read-yaml.js";
@@ -143,25 +144,20 @@ function testOf(test: Loose): SuiteTest {
   };
 }
 
-const CAMEL: ReadonlyMap<string, string> = new Map([
-  ["risk_tags", "riskTags"],
-  ["tenant_id", "tenantId"],
-  ["on_behalf_of", "onBehalfOf"],
-  ["max_runtime_sec", "maxRuntimeSec"],
-  ["max_retries", "maxRetries"],
-  ["max_output_bytes", "maxOutputBytes"],
-]);
-const SNAKE: ReadonlyMap<string, string> = new Map([...CAMEL].map(([snake, camel]) => [camel, snake]));
+const BELOW = [...JOB_FIELDS_BELOW.values()].flatMap((names) => [...names]);
+const SNAKE: ReadonlyMap<string, string> = new Map([...JOB_FIELDS, ...BELOW].map(([snake, camel]) => [camel, snake]));
 
 /** The gate's own keys, in the spelling of the API; what stands under labels and payload is the caller's. */
 function jobOf(job: Loose): JsonObject {
-  const nested = (key: string, value: Json): Json =>
-    (key === "actor" || key === "constraints") && isMap(value) ? rename(value, (_, inner) => inner) : value;
-  return rename(job, nested);
+  const entries = Object.entries(job).map(([key, value]) => {
+    const names = JOB_FIELDS_BELOW.get(key);
+    return [JOB_FIELDS.get(key) ?? key, names !== undefined && isMap(value) ? rename(value, names) : value] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
-function rename(map: Loose, read: (key: string, value: Json) => Json): JsonObject {
-  return Object.fromEntries(Object.entries(map).map(([key, value]) => [CAMEL.get(key) ?? key, read(key, value)]));
+function rename(map: Loose, names: ReadonlyMap<string, string>): JsonObject {
+  return Object.fromEntries(Object.entries(map).map(([key, value]) => [names.get(key) ?? key, value]));
 }
 
 /** Asks the policy about every job of the suite. Pure: the same suite and policy give the same report. */

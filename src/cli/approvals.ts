@@ -7,13 +7,14 @@ import type { ApprovalRef } from "../gate/desk.js";
 import { openApprovals } from "../open-approvals.js";
 import type { Json } from "../outcome.js";
 import { quoted } from "../policy/source.js";
-import { snakeCase } from "../snake-case.js";
-import { openSqliteStore } from "../store/sqlite/store.js";
+import { openSqliteStore } from "../store/sqlite/reopening.js";
+import { approvalJson, toWire } from "../wire.js";
 import { approvalLines, listLines, statsLines } from "./approvals-report.js";
 import { type Arguments, readArguments } from "./arguments.js";
 import { CannotRun, EXIT, type Io, printJson } from "./io.js";
 import { inked, type Line, printLines } from "./print.js";
-import { toWire } from "./wire.js";
+import { storeOf } from "./read-store.js";
+import { shellWord } from "./shell-word.js";
 
 export const APPROVALS_HELP = `usage: dispatch-gate approvals CALL [ID] [options]
 
@@ -38,6 +39,9 @@ Looks at the approval requests of a store, and votes on them.
   --note TEXT      why
   --all            list what is resolved too
   --json           one JSON document
+
+  dispatch-gate approvals list
+  dispatch-gate approvals reject 0198f0c2-7c5a-7e0e-9d9c-4a6f3f1b2c3d --as ann --note "not in a freeze"
 
 Names typed here are vouched for by nobody: such votes carry the assurance \`none\`, and a policy may ask for more. Nothing is
 run here, and whether a request still is what the policy asks is decided by the gate that runs the job.
@@ -74,15 +78,12 @@ export const APPROVALS_SHAPE = {
   operands: { least: 1, most: 2, name: "CALL" },
 } as const;
 
-/** Where a gate keeps its state when nobody says otherwise. */
-const DEFAULT_STORE = "./dispatch-gate.db";
-
 /** Looks at the requests of a store, or records a vote on one. */
 export async function approvals(args: readonly string[], io: Io): Promise<number> {
   const given = readArguments(args, APPROVALS_SHAPE);
   const call = callOf(given);
   const step = readStep(call, given);
-  const desk = await openDesk(resolve(io.cwd, given.text("store") ?? DEFAULT_STORE));
+  const desk = await openDesk(resolve(io.cwd, storeOf(given)));
   try {
     const told = await step(desk.approvals);
     if (given.has("json")) printJson(io, { command: "approvals", call, ok: told.ok, ...told.document });
@@ -170,18 +171,14 @@ async function list(desk: Approvals, options: Parameters<Approvals["list"]>[0]):
     items.push(...page.items);
     after = page.next;
   } while (after !== null);
-  return { ok: true, document: { approvals: items.map(toDocument) }, lines: listLines(items) };
+  return { ok: true, document: { approvals: items.map(approvalJson) }, lines: listLines(items) };
 }
 
 /** Requests read at a time: each comes with its whole job. */
 const PAGE = 100;
 
 function told(approval: Approval | ShownApproval, lines: readonly Line[]): Told {
-  return { ok: true, document: { approval: toDocument(approval) }, lines };
-}
-
-function toDocument({ changes, ...approval }: Approval): Json {
-  return toWire({ ...approval, changes: changes.map((change) => ({ ...change, field: snakeCase(change.field) })) });
+  return { ok: true, document: { approval: approvalJson(approval) }, lines };
 }
 
 function nothing(): Told {
@@ -237,10 +234,6 @@ function commandFor({ id, view }: Approval, given: Arguments): string {
   const store = given.text("store");
   const where = store === undefined ? "" : ` --store ${shellWord(store)}`;
   return `dispatch-gate approvals approve ${id} --view ${view}${where} --as NAME`;
-}
-
-function shellWord(text: string): string {
-  return /^[\w./:@+-]+$/.test(text) && !text.startsWith("-") ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 interface OpenDesk {

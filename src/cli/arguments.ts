@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { nearest } from "../nearest.js";
+import { didYouMean, nearest } from "../nearest.js";
 import { quoted } from "../policy/source.js";
 import { CannotRun } from "./io.js";
 
@@ -48,6 +48,12 @@ export function readArguments(args: readonly string[], shape: Shape): Arguments 
   return { operands, has: (option) => given.has(option), text: (option) => given.get(option) };
 }
 
+/** The words of an option that takes several, divided by commas; none where it is not given. */
+export function wordsOf(given: Arguments, option: string): readonly string[] {
+  const words = (given.text(option) ?? "").split(",").map((word) => word.trim());
+  return words.filter((word) => word !== "");
+}
+
 function optionsOf({ options }: Shape): ReadonlyMap<string, Shape["options"][string]> {
   return new Map([...Object.entries(options), ["json", "switch"] as const, ["help", "switch"] as const]);
 }
@@ -79,8 +85,7 @@ function readValue({ name, value, inlineValue }: OptionToken, kind: Shape["optio
   const forgotten = inlineValue !== true && value?.startsWith("-") === true && value !== "-";
   if (value === undefined || value === "" || forgotten) throw usage("value_missing", `\`--${name}\` needs a value`);
   if (kind === "text" || kind.includes(value)) return value;
-  const meant = nearest(value, kind);
-  const help = meant === undefined ? `one of: ${kind.join(", ")}` : `did you mean \`${meant}\`?`;
+  const help = didYouMean(value, kind, `one of: ${kind.join(", ")}`);
   throw usage("value_unknown", `\`--${name}\` does not know ${quoted(value)}`, help);
 }
 

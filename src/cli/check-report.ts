@@ -3,10 +3,10 @@ import type { UsageReport } from "../analysis/usage.js";
 import type { Json } from "../outcome.js";
 import type { Policy } from "../policy/policy.js";
 import type { Place } from "../policy/source.js";
+import { issueJson, toWire } from "../wire.js";
 import { issueLines, type PlacedIssue, placeOf } from "./excerpt.js";
 import { count, type Ink, inked, inkOf, type Line, shownPath } from "./print.js";
 import { usageLines } from "./usage-report.js";
-import { issueJson, toWire } from "./wire.js";
 import { writeJob } from "./write-job.js";
 
 /** What a check came to: a policy that does not load, or what lint and the log say of one that does. */

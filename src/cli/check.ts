@@ -21,6 +21,9 @@ permissions that the asker can choose. Each finding is shown by a job that the e
   --strict               findings of severity info count too
   --json                 one JSON document
 
+  dispatch-gate check policy.yaml --declared-tags restrict_only
+  dispatch-gate check policy.yaml --against dispatch-gate.db
+
 Exit: 0 nothing found, 1 findings, 2 could not run.`;
 
 /** What it takes. */

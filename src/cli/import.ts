@@ -2,13 +2,13 @@ import { randomBytes } from "node:crypto";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { quoted } from "../policy/source.js";
+import { issueJson, toWire } from "../wire.js";
 import { readArguments } from "./arguments.js";
 import { issueLines, placeIssues, placeOf } from "./excerpt.js";
 import { type ImportNote, importCordum } from "./import-cordum.js";
 import { CannotRun, EXIT, type Io, printJson } from "./io.js";
 import { count, type Ink, inked, type Line, printLines, shownPath } from "./print.js";
 import { readText } from "./read-text.js";
-import { issueJson, toWire } from "./wire.js";
 
 export const IMPORT_HELP = `usage: dispatch-gate import --from cordum FILE [options]
 
@@ -19,6 +19,8 @@ changed its meaning, what was dropped and what was refused. FILE may be \`-\` fo
   --out FILE    write there and not to standard output; an existing file is left alone
   --force       overwrite it
   --json        one JSON document on standard output, notes included
+
+  dispatch-gate import --from cordum safety.yaml --out policy.yaml
 
 Exit: 0 all of it carried over or tightened, 1 something was dropped or refused, 2 could not run.`;
 

@@ -15,6 +15,8 @@ export interface Io {
   readonly stderr: Sink;
   readonly stdin: AsyncIterable<Uint8Array | string>;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Resolves once somebody asks a command to end that would go on by itself. From the call on, asking does not end the process. */
+  readonly interrupted: () => Promise<void>;
 }
 
 /** The answers a shell sees. */

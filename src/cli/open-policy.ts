@@ -26,3 +26,12 @@ export async function openPolicy(io: Io, path: string): Promise<OpenedPolicy> {
     return { ok: false, problems: error.issues };
   }
 }
+
+/** The policy of a path. @throws CannotRun when the file cannot be read, or is none. */
+export async function readPolicy(io: Io, path: string): Promise<Policy> {
+  const opened = await openPolicy(io, path);
+  if (opened.ok) return opened.policy;
+  const [first] = opened.problems;
+  const help = `see \`dispatch-gate check ${path}\``;
+  throw new CannotRun("policy_invalid", `the policy cannot be loaded: ${first?.message ?? "it has problems"}`, help);
+}

@@ -1,5 +1,6 @@
 import { type Admission, admit, DEFAULT_MAX_JOB_BYTES } from "../job/admit.js";
 import { TAG } from "../job/fields.js";
+import { JOB_FIELDS, JOB_FIELDS_BELOW } from "../job/spelling.js";
 import type { Json, JsonObject } from "../outcome.js";
 import { readYaml } from "../policy/read-yaml.js";
 import { isMap } from "../policy/report.js";
@@ -44,22 +45,14 @@ function tagsOf(value: Json | undefined): readonly string[] {
   throw new CannotRun("job_invalid", "`derived_tags` must be a list of tags");
 }
 
-const CAMEL: ReadonlyMap<string, string> = new Map([
-  ["trace_id", "traceId"],
-  ["tenant_id", "tenantId"],
-  ["risk_tags", "riskTags"],
-  ["derivedTags", "derived_tags"],
-]);
-const BELOW: ReadonlyMap<string, string> = new Map([
-  ["on_behalf_of", "onBehalfOf"],
-  ["max_runtime_sec", "maxRuntimeSec"],
-  ["max_retries", "maxRetries"],
-]);
+const CAMEL: ReadonlyMap<string, string> = new Map([...JOB_FIELDS, ["derivedTags", "derived_tags"]]);
 
 /** The gate's own keys as the API spells them, whichever spelling they came in; the caller's keys are left alone. */
 function camelCase(job: JsonObject): JsonObject {
-  const below = (key: string, value: Json): Json =>
-    (key === "actor" || key === "constraints") && isMap(value) ? rename(value, BELOW, (_, inner) => inner) : value;
+  const below = (key: string, value: Json): Json => {
+    const names = JOB_FIELDS_BELOW.get(key);
+    return names !== undefined && isMap(value) ? rename(value, names, (_, inner) => inner) : value;
+  };
   return rename(job, CAMEL, below);
 }
 

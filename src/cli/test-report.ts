@@ -1,10 +1,10 @@
 import type { SuiteResult } from "../analysis/suite.js";
 import type { Json } from "../outcome.js";
+import { issueJson, toWire } from "../wire.js";
 import { type Coverages, type PolicyCoverage, unmatchedOf } from "./coverage.js";
 import { issueLines, placeOf } from "./excerpt.js";
 import { count, inked, type Line, shownPath } from "./print.js";
 import type { RanSuite } from "./run-suite.js";
-import { issueJson, toWire } from "./wire.js";
 
 /** True for a suite that ran, and of which every test passed. */
 export function isPassed(suite: RanSuite): boolean {

@@ -18,6 +18,9 @@ the current one where none is given.
   --coverage      a rule that no test matched is a failure
   --json          one JSON document
 
+  dispatch-gate test --coverage policies
+  dispatch-gate test --policy draft.yaml
+
 Exit: 0 all passed, 1 a test failed or a suite is wrong, 2 nothing was found or a file cannot be read.`;
 
 /** What it takes. */

@@ -16,12 +16,15 @@ import { type Verified, verifiedJson, verifiedLines } from "./verify-report.js";
 
 export const VERIFY_HELP = `usage: dispatch-gate verify PATH [options]
 
-Checks evidence with nothing else than what is there, and a key: the folder of a log or of one trace that a gate wrote
-(\`audit export\`, \`audit bundle\`), a file .tlog-proof, or the database of a gate, which is left as it is.
+Checks evidence with nothing else than what is there, and a key: the folder of a log or of one trace that
+\`dispatch-gate export\` wrote, a file .tlog-proof, or the database of a gate, which is left as it is.
 
   --key KEY      the public key of the log, or a file with it: get it from elsewhere than the evidence
   --event FILE   the event that a .tlog-proof is of, where it carries none
   --json         one JSON document
+
+  dispatch-gate verify dispatch-gate.db
+  dispatch-gate verify evidence --key log.key
 
 Without \`--key\` a folder is checked with the key in it, and a database with the key file beside it, which shows only that it is of
 one piece.

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../outcome.js";
+import { toWire } from "../wire.js";
 import { literal } from "./io.js";
-import { toWire } from "./wire.js";
 
 /** In this order a job reads best; whatever else it has follows. */
 const FIRST = ["topic", "risk_tags", "derived_tags", "tenant_id", "actor"];

@@ -7,6 +7,7 @@ import { createPathGuard, type PathGuard } from "./guard/path.js";
 import { createGuard, openPaths, type WatchedGuard } from "./guard.js";
 import type { Permit } from "./permit.js";
 import { type ChunkSource, openSource } from "./source.js";
+import type { Stopping } from "./stopping.js";
 import type { Streamed } from "./streamed.js";
 import { NO_TRACE, type WatchedAttempt } from "./trace.js";
 
@@ -39,8 +40,8 @@ export interface Run {
   readonly idempotencyKey: string;
   /** The permit of an attempt; `leftMs` answers how long it still has, 0 or less once it is over. */
   readonly permitFor: (attempt: number, leftMs: () => number) => Permit;
-  /** The caller's own wish to stop; it is passed on, and ends retrying. */
-  readonly signal: AbortSignal | undefined;
+  /** Somebody's wish to stop; it is passed on, and ends retrying. */
+  readonly stopping: Stopping;
   /** Milliseconds on a clock that never goes back. */
   readonly monotonic: () => number;
   /** Asked before each further attempt, within the time that is left: false ends the run with the error at hand. */
@@ -102,7 +103,7 @@ export async function runAttempts(run: Run): Promise<RunEnd> {
     if (!retriable || attempt > retries || gaveUp(run)) return { attempts, ...ending };
     const pauseMs = Math.random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt);
     if (pauseMs >= left()) return { attempts, ...ending };
-    await pause(pauseMs, run.signal);
+    await pause(pauseMs, run.stopping);
     if (gaveUp(run) || left() <= 0 || !(await run.mayRetry(attempt + 1, left()))) return { attempts, ...ending };
     // The store took its time to answer: an attempt that can only be late, or that nobody wants, is none.
     if (gaveUp(run) || left() <= 0) return { attempts, ...ending };
@@ -125,7 +126,7 @@ function hadNoEffect({ isWithoutEffect }: Run, error: unknown): boolean {
 }
 
 function gaveUp(run: Run): boolean {
-  return run.signal?.aborted === true;
+  return run.stopping.stopped() !== null;
 }
 
 /** One attempt, and the path guard of the whole run where it is held to any paths. */
@@ -139,7 +140,7 @@ interface Turn {
 
 /** One call, waited for until it ends or its time is over: whichever comes first, and nothing after it. */
 function callOnce(run: Run, turn: Turn, budgetMs: number): Promise<Ending | { readonly kind: "timed_out" }> {
-  const stop = createStop(run.signal);
+  const stop = createStop(run.stopping);
   const startedAt = run.monotonic();
   return new Promise((resolve, reject) => {
     let waiting = true;
@@ -203,23 +204,21 @@ async function call(run: Run, { attempt, path, left, watch }: Turn, stop: Stop):
 interface Stop {
   readonly signal: () => AbortSignal;
   readonly abort: (reason: unknown) => void;
-  /** Lets go of the caller's signal. */
+  /** Listens no more for who may stop the run. */
   readonly release: () => void;
 }
 
-function createStop(outer: AbortSignal | undefined): Stop {
+function createStop(run: Stopping): Stop {
   let inner: AbortController | undefined;
   let stopped: { readonly reason: unknown } | undefined;
   const abort = (reason: unknown): void => {
     stopped ??= { reason };
     inner?.abort(stopped.reason);
   };
-  const passOn = (): void => abort(outer?.reason);
-  if (outer?.aborted === true) passOn();
-  else outer?.addEventListener("abort", passOn, { once: true });
+  const release = run.onStop(abort);
   return {
     abort,
-    release: () => outer?.removeEventListener("abort", passOn),
+    release,
     signal: () => {
       inner ??= new AbortController();
       if (stopped !== undefined) inner.abort(stopped.reason);
@@ -242,14 +241,15 @@ function armTimer(ms: number, over: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+function pause(ms: number, stopping: Stopping): Promise<void> {
   return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
+    const timer = setTimeout(() => {
+      release();
       resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener("abort", done, { once: true });
+    }, ms);
+    const release = stopping.onStop(() => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
 }

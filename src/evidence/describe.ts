@@ -29,6 +29,8 @@ function sentence(type: EventType, body: JsonObject): string {
       return `${named(body.submitted_by)} submitted the job as well`;
     case "job.erased":
       return `${count(body.values)} of the job erased by ${named(body.by)}`;
+    case "claim.abandoned":
+      return `the claim was given up before the dispatch${body.approval_state === "approved" ? ", and its approval stands again" : ""}: ${reason(body.reason)}`;
     case "approval.requested":
       return `${decided(body)}; approval asked for ${text(body.topic)}${typeof body.supersedes === "string" ? " in place of an earlier request" : ""}`;
     case "approval.joined":
@@ -51,11 +53,16 @@ function sentence(type: EventType, body: JsonObject): string {
       return `${named(body.audience)} took the permit of an attempt`;
     case "permit.refused":
       return `${named(body.audience)} was shown a permit that does not hold: ${reason(body.reason)}`;
+    case "refusals.counted":
+      return `${text(body.count)} more refusals of ${named(body.actor)}, not written one by one: ${reason(body.reason)}`;
     case "checkpoint.failed":
       return `the log could not be signed: ${text(body.message)}`;
     case "clock.jumped":
       return `the system's clock was set by ${text(body.by_ms)} ms`;
+    case "job.reconciled":
+      return `${text(body.status)}: ${reason(body.reason)}`;
     case "gate.recovered":
+      if (body.slots !== undefined) return `${text(body.slots)} places in pools came free: a process is gone`;
       return `${text(body.status)}: ${reason(body.reason)}`;
     case "policy.activated":
       return `policy ${text(body.snapshot).slice(0, 12)} is in force (epoch ${text(body.epoch)})`;
@@ -63,6 +70,12 @@ function sentence(type: EventType, body: JsonObject): string {
       return "a policy was rejected";
     case "gate.opened":
       return "a gate was opened";
+    case "gate.degraded":
+      return `the store was away: ${text(body.entered)} jobs ran without it, and ${text(body.lost)} records are lost`;
+    case "gate.halted":
+      return `${named(body.by)} halted every gate on the store${body.abort === "running" ? ", and aborts what runs" : ""}: ${text(body.why)}`;
+    case "gate.unhalted":
+      return `${named(body.by)} let the gates go on: ${text(body.why)}`;
     case "gate.closed":
       return "a gate was closed";
   }

@@ -6,33 +6,43 @@ import type { Constraints, Decision, Finding, Json, JsonObject, Reason } from ".
 import { snakeCase } from "../snake-case.js";
 
 /** Every kind of event, a closed list. */
-export type EventType =
-  | "gate.opened"
-  | "gate.recovered"
-  | "gate.closed"
-  | "policy.activated"
-  | "policy.rejected"
-  | "job.refused"
-  | "job.evaluated"
-  | "job.dispatching"
-  | "job.retried"
-  | "job.settled"
-  | "job.late"
-  | "job.joined"
-  | "job.erased"
-  | "approval.requested"
-  | "approval.joined"
-  | "approval.voted"
-  | "approval.refused"
-  | "approval.resolved"
-  | "approval.detached"
-  | "approval.lifted"
-  | "output.released"
-  | "output.refused"
-  | "permit.spent"
-  | "permit.refused"
-  | "checkpoint.failed"
-  | "clock.jumped";
+export const EVENT_TYPES = [
+  "gate.opened",
+  "gate.recovered",
+  "gate.closed",
+  "gate.degraded",
+  "gate.halted",
+  "gate.unhalted",
+  "policy.activated",
+  "policy.rejected",
+  "job.refused",
+  "job.evaluated",
+  "job.dispatching",
+  "job.retried",
+  "job.settled",
+  "job.late",
+  "job.joined",
+  "job.reconciled",
+  "job.erased",
+  "claim.abandoned",
+  "approval.requested",
+  "approval.joined",
+  "approval.voted",
+  "approval.refused",
+  "approval.resolved",
+  "approval.detached",
+  "approval.lifted",
+  "output.released",
+  "output.refused",
+  "permit.spent",
+  "permit.refused",
+  "refusals.counted",
+  "checkpoint.failed",
+  "clock.jumped",
+] as const;
+
+/** One of them. */
+export type EventType = (typeof EVENT_TYPES)[number];
 
 /** Largest event, in UTF-8 bytes of its canonical JSON: what a log entry may hold (C2SP tlog-tiles). */
 export const MAX_EVENT_BYTES = 65_535;

@@ -13,9 +13,9 @@ import {
   readView,
 } from "./approver.js";
 import { ROUNDS } from "./claim.js";
-import { SETTLE_WAIT_MS } from "./core.js";
 import { type ApprovalRef, checkOpen, type Desk, findApproval, readRef } from "./desk.js";
 import { notFound, refusedCall } from "./refused-call.js";
+import { SETTLE_WAIT_MS } from "./settle-wait.js";
 import { isReadable, showApproval } from "./show-approval.js";
 
 /** What a decision about a request carries. */

@@ -143,7 +143,7 @@ const UNITS = [
 ] as const;
 
 /** A span in its two largest units. */
-function span(ms: number): string {
+export function span(ms: number): string {
   let left = ms;
   const parts: string[] = [];
   for (const [unit, size] of UNITS) {

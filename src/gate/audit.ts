@@ -55,6 +55,8 @@ export interface Audit {
   readonly receipt: (eventId: number) => Promise<Receipt>;
   /** Signs the log as it stands, unless that is done. Null for a log without events. Rejects where it cannot be signed. */
   readonly checkpoint: () => Promise<SignedCheckpoint | null>;
+  /** What was signed last; signs nothing. Null where nothing is signed yet. */
+  readonly latest: () => Promise<SignedCheckpoint | null>;
   /**
    * Proves to somebody who holds an older checkpoint of that size that the log still begins with what it was then: the body of
    * C2SP tlog-witness `add-checkpoint`, under the latest checkpoint. Rejects with an `EvidenceError` (`checkpoint_unknown`).
@@ -129,6 +131,8 @@ export function createAudit(core: Core): Audit {
     receipt: async (eventId: number) => receiptOf(core, eventId),
 
     checkpoint: async () => checkpoints.now(),
+
+    latest: async () => (await store.read({ kind: "checkpoint", size: null })).checkpoint ?? null,
 
     consistency: async (fromSize: number) => consistencySince(core, fromSize),
 

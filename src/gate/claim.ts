@@ -21,11 +21,13 @@ import type { HostDetectors } from "../output/detectors.js";
 import { decideAdmitted, type Policy } from "../policy/policy.js";
 import { quoted } from "../policy/source.js";
 import { foldIdentity } from "../store/approval-state.js";
+import { ID_REUSED } from "../store/judge-claim.js";
 import type { ClaimAnswer, ClaimedLimit, ClaimedPool, ClaimRequest, Verdict } from "../store/port.js";
 import type { Recorded } from "../store/rows.js";
 import { fingerprint, queueBounds, spansOf } from "./asking.js";
 import type { Core, InForce } from "./core.js";
 import { freshSalt, uuidv7 } from "./ids.js";
+import { askerOf } from "./refusals.js";
 
 /** What is asked of the store for one job. */
 export interface Asking {
@@ -42,6 +44,8 @@ export interface Asking {
   readonly refusal: Reason | null;
   /** Monotonic time at which the gate's own time is over. */
   readonly deadline: number;
+  /** Whether a refusal of it is to leave no record. */
+  readonly canary: boolean;
 }
 
 /** What the store answered, with what was decided for it. */
@@ -55,6 +59,8 @@ export interface Asked {
   readonly constraints: Constraints;
   readonly enforcedBy: EnforcedBy;
   readonly inForce: InForce;
+  /** The buckets of rate limits in which a claim took a place. */
+  readonly buckets: readonly string[];
 }
 
 /** Who holds a run to what the gate itself cannot: names, by constraint. */
@@ -83,16 +89,45 @@ export async function decideAndClaim(core: Core, asking: Asking): Promise<Asked 
         : decideAdmitted(inForce.policy, admission.job, derivedTags, core.settings.declaredTags);
     const concluded = conclude(core, asking, decision, inForce.policy);
     const request = claimRequest(core, asking, { decision, derivedTags, inForce, salt, commitment, ...concluded });
-    const answer = await core.store.claim(request);
+    const answer = await claimOrRunWithout(core, request);
+    if (!asking.canary) countRefusal(core, asking, answer);
     if (answer.status === "policy_changed") await core.adopt();
     else if (answer.status === "tags_known") derivedTags = answer.derivedTags;
     else {
       const { constraints, enforcedBy } = concluded;
       const { requesters } = request.job;
-      return { answer, derivedTags: derivedTags ?? [], requesters, decision, constraints, enforcedBy, inForce };
+      const buckets = request.limits.map(({ bucket }) => bucket);
+      return {
+        answer,
+        derivedTags: derivedTags ?? [],
+        requesters,
+        decision,
+        constraints,
+        enforcedBy,
+        inForce,
+        buckets,
+      };
     }
   }
   return null;
+}
+
+/** A refusal counts against its actor, written or not. */
+function countRefusal({ refusals }: Core, { admission, submitter }: Asking, answer: ClaimAnswer): void {
+  if (answer.status !== "refused" && answer.status !== "throttled" && answer.status !== "id_reused") return;
+  const reason = answer.status === "id_reused" ? ID_REUSED : answer.job.reason;
+  refusals.refused(askerOf(admission.job, submitter), reason, answer.counted === true);
+}
+
+/** The claim; or, in fail mode `open`, a job that runs without it where the store is away and the job may. */
+async function claimOrRunWithout(core: Core, request: ClaimRequest): Promise<Recorded<ClaimAnswer>> {
+  try {
+    return await core.store.claim(request);
+  } catch (error) {
+    const claimed = core.degraded === null ? null : await core.degraded.claim(request, error);
+    if (claimed === null) throw error;
+    return claimed;
+  }
 }
 
 interface Concluded {
@@ -261,6 +296,7 @@ function claimRequest(core: Core, asking: Asking, prepared: Prepared): ClaimRequ
     decision: decision === null ? null : decisionText(decision),
     constraints: JSON.stringify(prepared.constraints),
     facts,
+    counted: asking.canary ? "all" : core.refusals.counted(askerOf(job, submitter)),
     dispatching: verdict.kind === "permit" && intent === "dispatch" ? sealEvent("job.dispatching", now, facts) : null,
   };
 }

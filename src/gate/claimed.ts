@@ -1,15 +1,17 @@
 import type { Dispatch } from "../dispatch/dispatcher.js";
 import { issuePermit, type Permit } from "../dispatch/permit.js";
-import { type EventFacts, reasonFacts, sealEvent } from "../evidence/event.js";
+import { createStopping, type Stopping } from "../dispatch/stopping.js";
+import type { EventFacts } from "../evidence/event.js";
 import { type Admission, readmit } from "../job/admit.js";
 import type { Constraints, Decision, Outcome, OutcomeBase, Reason } from "../outcome.js";
 import { type Fingerprint, fingerprintUnder } from "../output/mark.js";
 import type { ClaimAnswer, SettleRequest } from "../store/port.js";
 import type { ApprovalRow, JobRow } from "../store/rows.js";
 import type { EnforcedBy } from "./claim.js";
-import { type Core, type InForce, SETTLE_WAIT_MS } from "./core.js";
+import type { Core, InForce } from "./core.js";
 import { freshSalt } from "./ids.js";
 import { summarize } from "./recorded.js";
+import { SETTLE_WAIT_MS } from "./settle-wait.js";
 import type { Judged } from "./submission.js";
 import type { Watch } from "./watch.js";
 
@@ -29,7 +31,7 @@ export interface Claimed {
   /** Tells equal findings in what the job gives back. */
   readonly fingerprint: Fingerprint;
   readonly dispatch: Dispatch;
-  readonly signal: AbortSignal | undefined;
+  readonly stopping: Stopping;
   /** Told the chunks of an output that is passed on as it comes; null where it is gathered first. */
   readonly onStream: ((chunks: AsyncIterable<unknown>) => void) | null;
   readonly watch: Watch | null;
@@ -79,7 +81,7 @@ export function takeOver(
     inForce,
     fingerprint: fingerprintOf(core, row.tenantId),
     dispatch: chosen.dispatch,
-    signal,
+    stopping: createStopping(signal),
     onStream,
     watch,
     permitFor,
@@ -107,29 +109,6 @@ function adopted(admission: Admission, row: JobRow): Admission {
   });
 }
 
-/** Gives up a claim whose function was never called. Its approval stays used: whoever wants it to run asks again. */
-export async function abandon(core: Core, row: JobRow): Promise<void> {
-  const reason: Reason = {
-    code: "internal_error",
-    message: "the gate failed between the claim and the dispatch, so nothing was dispatched",
-  };
-  const facts = { ...rowFacts(row), status: "DENIED", dispatched: false, reason: reasonFacts(reason) };
-  try {
-    const now = core.clock.wall();
-    await core.store.settle({
-      ...whose(core, row, now),
-      status: "DENIED",
-      reason,
-      result: null,
-      ended: true,
-      vault: [],
-      event: sealEvent("job.settled", now, facts),
-    });
-  } catch {
-    // The claim stays as it is, and ends as `UNKNOWN` when this gate is gone: never as free to run.
-  }
-}
-
 /** Why an outcome is `UNKNOWN` to the process that ran the job. */
 export const UNSETTLED: Reason = Object.freeze({
   code: "settle_failed",
@@ -153,7 +132,7 @@ export function claimedBase(claimed: Claimed, now: number): Omit<OutcomeBase, "r
     ...(approval === null ? {} : { approval: summarize(approval, now) }),
     constraints: claimed.constraints,
     dispatched: true,
-    degraded: false,
+    degraded: row.degraded,
     replayed: false,
   };
 }
@@ -165,6 +144,7 @@ export function rowFacts(row: JobRow): EventFacts {
     job_id: row.id,
     tenant_id: row.tenantId,
     trace_id: row.traceId,
+    ...(row.degraded ? { degraded: true } : {}),
   };
 }
 

@@ -12,6 +12,8 @@ export interface Clock {
    * Setting the system's clock neither opens a window early nor keeps it shut, and all processes here tell the same.
    */
   readonly tick: () => number;
+  /** Takes over a time that was logged: never behind it. */
+  readonly learn: (at: number) => void;
   /** What this process would add, and for which boot; null where the time is injected or the system tells no boot. */
   readonly ticks: () => Ticks | null;
   /** Takes over what is added for all. */
@@ -30,7 +32,7 @@ const JUMP_MS = 5_000;
  * Wall time that cannot be turned back: the highest of the system's clock, and of the latest known time plus what has
  * passed since by the monotonic clock. An injected clock is taken at its word, but held to never go back.
  */
-export function createClock(now: (() => number) | undefined, latestLogged: number): Clock {
+export function createClock(now: (() => number) | undefined, latestLogged = 0): Clock {
   const monotonic = (): number => performance.now();
   let latest = latestLogged;
   if (now !== undefined) {
@@ -40,16 +42,20 @@ export function createClock(now: (() => number) | undefined, latestLogged: numbe
       if (told > latest) latest = told;
       return latest;
     };
-    return { wall, monotonic, tick: wall, ticks: () => null, agree: () => undefined, takeJump: () => null };
+    const learn = (at: number): void => {
+      latest = Math.max(latest, at);
+    };
+    return { wall, monotonic, learn, tick: wall, ticks: () => null, agree: () => undefined, takeJump: () => null };
   }
   let latestAt = monotonic();
   let offset = Date.now() - latestAt;
-  let jump = 0;
+  let jump: number | null = null;
   const look = (): number => {
     const system = Date.now();
     const at = monotonic();
     const moved = system - at - offset;
-    if (Math.abs(moved) > JUMP_MS) jump += moved;
+    // There and back again comes to nothing, and is a jump all the same.
+    if (Math.abs(moved) > JUMP_MS) jump = (jump ?? 0) + moved;
     offset = system - at;
     latest = Math.max(system, latest + (at - latestAt));
     latestAt = at;
@@ -59,6 +65,10 @@ export function createClock(now: (() => number) | undefined, latestLogged: numbe
   return {
     wall: look,
     monotonic,
+    learn: (at) => {
+      latest = Math.max(look(), at);
+      added = Math.max(added, Math.floor(latest) - reading());
+    },
     tick: () => reading() + added,
     ticks: () => {
       const boot = bootId();
@@ -69,9 +79,9 @@ export function createClock(now: (() => number) | undefined, latestLogged: numbe
     },
     takeJump: () => {
       look();
-      const taken = Math.round(jump);
-      jump = 0;
-      return taken === 0 ? null : taken;
+      const taken = jump;
+      jump = null;
+      return taken === null ? null : Math.round(taken);
     },
   };
 }

@@ -5,12 +5,19 @@ import type { Json, Outcome } from "../outcome.js";
 import { compilePolicy, documentText, type Policy } from "../policy/policy.js";
 import type { Signer } from "../signer.js";
 import { LEASE_MS } from "../store/owner.js";
-import type { SettleRequest, Store } from "../store/port.js";
+import type { SettleAnswer, SettleRequest, Store } from "../store/port.js";
 import type { OwnerRow } from "../store/rows.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { Clock } from "./clock.js";
+import type { Degraded } from "./degraded.js";
+import type { Halts } from "./halt.js";
 import type { Hub } from "./hub.js";
 import type { Settings } from "./options.js";
+import type { Outage } from "./outage.js";
+import type { Refusals } from "./refusals.js";
+import { SETTLE_WAIT_MS } from "./settle-wait.js";
+import { createTally, type Tally } from "./tally.js";
+import type { Unrecorded } from "./unrecorded.js";
 
 /** The policy that this process decides under, and the epoch that made it so. */
 export interface InForce {
@@ -23,6 +30,12 @@ export interface Core {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly store: Store;
+  /** Runs jobs while the store is away; null in fail mode `closed`. */
+  readonly degraded: Degraded | null;
+  /** Records how a job ended, where its claim is. */
+  readonly settle: (request: SettleRequest) => Promise<SettleAnswer>;
+  readonly outage: Outage;
+  readonly refusals: Refusals;
   readonly dispatchers: Dispatchers;
   /** Who waits for a request, and who is told of what happens to it. */
   readonly hub: Hub;
@@ -35,28 +48,40 @@ export interface Core {
   readonly inForce: () => InForce;
   /** Takes over the policy that the store says is in force. */
   readonly adopt: () => Promise<void>;
+  /** Decides under a policy before the store could say which is in force: only while it cannot be reached. */
+  readonly assume: (policy: Policy) => void;
+  /** Renews the owner's lease now. */
+  readonly renewLease: () => Promise<void>;
   /** Makes a policy the one in force for every process on the store. */
   readonly activate: (policy: Policy, by: string) => Promise<void>;
   /** Renews the owner's lease when it is about to lapse; a gate whose lease ran out claims nothing until then. */
-  readonly keepLease: () => Promise<void> | undefined;
+  readonly keepLease: (waitMs: number) => Promise<void> | undefined;
+  /** What is counted for who looks on. */
+  readonly tally: Tally;
   /** Jobs that this process runs, by {@link jobKey}. */
-  readonly running: Map<string, Promise<Outcome>>;
+  readonly running: Map<string, Running>;
+  /** Whether an operator stopped all claims. */
+  readonly halts: Halts;
   /** Calls that are not answered yet, and work that goes on after its caller has an answer. */
   readonly background: Set<Promise<unknown>>;
   /** Functions that hold places in pools and have not ended, waited for or not. */
   readonly pooled: Set<Promise<unknown>>;
   /** What was observed and could not be recorded yet. */
-  readonly unsettled: SettleRequest[];
+  readonly unrecorded: Unrecorded;
   readonly isClosed: () => boolean;
+}
+
+/** A job that runs in this process. */
+export interface Running {
+  readonly outcome: Promise<Outcome>;
+  /** Tells its function to stop. */
+  readonly stop: (reason: unknown) => void;
 }
 
 /** A job within its process. */
 export function jobKey(tenantId: string, id: string): string {
   return `${id} ${tenantId}`;
 }
-
-/** How long a step that records what has happened already may wait for the store, in milliseconds. */
-export const SETTLE_WAIT_MS = 10_000;
 
 /** Keeps a promise where closing the gate waits for it, until it has ended. */
 export function track<T>(core: Core, work: Promise<T>): Promise<T> {
@@ -76,6 +101,11 @@ export interface CoreParts {
   readonly signer: Signer;
   readonly checkpoints: Checkpoints;
   readonly owner: OwnerRow;
+  readonly degraded: Degraded | null;
+  readonly outage: Outage;
+  readonly refusals: Refusals;
+  readonly halts: Halts;
+  readonly running: Map<string, Running>;
   readonly isClosed: () => boolean;
 }
 
@@ -108,21 +138,26 @@ export function createCore(parts: CoreParts): Core {
     if (inForce === null || inForce.epoch < active.epoch) inForce = { policy, epoch: active.epoch };
   };
 
-  const renew = async (): Promise<void> => {
+  const renew = async (waitMs: number): Promise<void> => {
     const now = clock.wall();
     const row: OwnerRow = { ...owner, leaseUntil: now + LEASE_MS };
-    await store.change({ kind: "renew", now, waitMs: SETTLE_WAIT_MS, owner: row });
+    await store.change({ kind: "renew", now, waitMs, owner: row });
     leaseUntil = row.leaseUntil;
   };
 
   return {
     ...parts,
     ownerId: owner.id,
-    running: new Map(),
+    tally: createTally(clock.wall()),
     background: new Set(),
     pooled: new Set(),
-    unsettled: [],
+    unrecorded: [],
     adopt,
+    assume: (policy) => {
+      inForce ??= { policy, epoch: 0 };
+    },
+    renewLease: () => renew(SETTLE_WAIT_MS),
+    settle: (request) => (parts.degraded === null ? store.settle(request) : parts.degraded.settle(request)),
     inForce: () => {
       if (inForce === null) throw new TypeError("no policy is in force");
       return inForce;
@@ -141,6 +176,6 @@ export function createCore(parts: CoreParts): Core {
       // Two gates may activate at once: the later epoch stands, whichever answer comes first.
       if (inForce === null || inForce.epoch < answer.active.epoch) inForce = { policy, epoch: answer.active.epoch };
     },
-    keepLease: () => (clock.wall() < leaseUntil - LEASE_MS / 2 ? undefined : renew()),
+    keepLease: (waitMs) => (clock.wall() < leaseUntil - LEASE_MS / 2 ? undefined : renew(waitMs)),
   };
 }

@@ -11,6 +11,8 @@ export interface DrainOptions {
   readonly concurrency?: number;
   /** At most this many jobs, an integer of 1 or more. Default: all. */
   readonly limit?: number;
+  /** Asked of each job before it begins: true leaves it for another time, as a host does with one that was throttled. */
+  readonly leave?: (job: { readonly jobId: string; readonly tenantId: string }) => boolean;
 }
 
 /**
@@ -18,9 +20,9 @@ export interface DrainOptions {
  * waited for a request which ended because the policy asks for none any more.
  */
 export async function drain(core: Core, options: DrainOptions): Promise<readonly Outcome[]> {
-  const { signal, concurrency = 1, limit = Number.POSITIVE_INFINITY } = options;
+  const { signal, concurrency = 1, limit = Number.POSITIVE_INFINITY, leave = () => false } = options;
   const outcomes: Outcome[] = [];
-  const found = jobsToRun(core);
+  const found = jobsToRun(core, leave);
   let begun = 0;
   const work = async (): Promise<void> => {
     while (begun < limit && signal?.aborted !== true && !core.isClosed()) {
@@ -42,7 +44,16 @@ export async function drain(core: Core, options: DrainOptions): Promise<readonly
 /** How many requests one look at the store asks for. */
 const PAGE = 100;
 
-async function* jobsToRun(core: Core): AsyncGenerator<JobRow, void, undefined> {
+async function* jobsToRun(
+  core: Core,
+  leave: NonNullable<DrainOptions["leave"]>,
+): AsyncGenerator<JobRow, void, undefined> {
+  for await (const row of allToRun(core)) {
+    if (!leave({ jobId: row.id, tenantId: row.tenantId })) yield row;
+  }
+}
+
+async function* allToRun(core: Core): AsyncGenerator<JobRow, void, undefined> {
   let after: string | null = null;
   do {
     const page = await core.store.page({ kind: "approvals", states: ["approved"], tenantId: null, after, limit: PAGE });

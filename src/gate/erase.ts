@@ -3,8 +3,9 @@ import { boundText } from "../evidence/event.js";
 import { refuseUnknown } from "../refuse-unknown.js";
 import type { EraseRefusal } from "../store/port.js";
 import type { JobRow } from "../store/rows.js";
-import { type Core, SETTLE_WAIT_MS } from "./core.js";
+import type { Core } from "./core.js";
 import { optionalText } from "./options.js";
+import { SETTLE_WAIT_MS } from "./settle-wait.js";
 import { theJob } from "./the-job.js";
 
 /** Whose private data are erased, and on whose word. */

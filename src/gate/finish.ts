@@ -10,11 +10,12 @@ import type { Looking } from "../output/scan.js";
 import { decideAdmitted } from "../policy/policy.js";
 import { ROUNDS } from "./claim.js";
 import { type Claimed, rowFacts } from "./claimed.js";
-import { type Core, SETTLE_WAIT_MS, track } from "./core.js";
+import { type Core, track } from "./core.js";
 import { outputRules } from "./output-rules.js";
 import { passOn } from "./pass-on.js";
 import { type Beside, inspect, type Seen, UNASKED, wasAsked } from "./seen.js";
 import { prepareSettlement, record, recordLate, type Settlement, settleUnknown } from "./settle.js";
+import { SETTLE_WAIT_MS } from "./settle-wait.js";
 import { lateFacts } from "./telemetry-facts.js";
 
 /** Dispatch, inspect, settle. Rejects only when one of them fails; the caller turns that into `UNKNOWN`. */
@@ -51,7 +52,7 @@ function dispatch(core: Core, claimed: Claimed, guards: WatchedGuard[]): Promise
       claimed.first.leftMs = leftMs;
       return claimed.firstPermit;
     },
-    signal: claimed.signal,
+    stopping: claimed.stopping,
     monotonic: core.clock.monotonic,
     isWithoutEffect: core.settings.isWithoutEffect,
     guards,
@@ -86,7 +87,7 @@ async function readStream(
     signal,
     stop,
     whyAborted: () =>
-      claimed.signal?.aborted === true && signal.reason === claimed.signal.reason
+      isStoppedBy(claimed, signal)
         ? new StreamError("aborted", "the caller gave up")
         : new StreamError("runtime_exceeded", "the run time is over"),
     failure: (error) => {
@@ -99,6 +100,11 @@ async function readStream(
     onStart: onStream,
   });
   return { kind: "streamed", streamed };
+}
+
+function isStoppedBy({ stopping }: Claimed, signal: AbortSignal): boolean {
+  const stopped = stopping.stopped();
+  return stopped !== null && signal.reason === stopped.reason;
 }
 
 /** While a function runs that holds places in pools, its gate is not gone, also when nobody waits for it any more. */
@@ -147,8 +153,10 @@ async function mayRetry(
   { attempt, leftMs }: { readonly attempt: number; readonly leftMs: number },
 ): Promise<boolean> {
   const { row, admission, derivedTags } = claimed;
+  // Where nothing but the first attempt is on record, nothing but that is made.
+  if (row.degraded) return false;
   // An owner whose lease ran out may have been given up by others: it begins nothing before they know better.
-  await core.keepLease();
+  await core.keepLease(Math.min(SETTLE_WAIT_MS, leftMs));
   for (let round = 0; round < ROUNDS; round += 1) {
     const { policy, epoch } = core.inForce();
     const same = policy.snapshot === claimed.inForce.policy.snapshot;

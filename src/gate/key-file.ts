@@ -75,13 +75,14 @@ function make(path: string, name: string): string {
   const beside = `${path}.${randomBytes(6).toString("hex")}`;
   try {
     const file = openSync(beside, "wx", 0o600);
+    // Also where the disk refuses: half a private key is not left lying about.
     try {
-      writeSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    try {
+      try {
+        writeSync(file, text);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
       linkSync(beside, path);
     } finally {
       unlinkSync(beside);

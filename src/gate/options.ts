@@ -11,6 +11,8 @@ import { checkSigner, type Signer } from "../signer.js";
 import type { Store } from "../store/port.js";
 import type { CheckpointRhythm } from "./checkpoints.js";
 import type { GateEvent } from "./hub.js";
+import type { Reconcile } from "./lost-claim.js";
+import type { RefusalSettings } from "./refusals.js";
 import type { Telemetry } from "./telemetry.js";
 
 /** What `deriveTags` may answer. */
@@ -40,6 +42,15 @@ export interface GateOptions {
   readonly permitKey?: object;
   /** `"always"` (default): opening makes this policy the one in force. `"never"`: the store's active policy is used. */
   readonly activate?: "always" | "never";
+  /**
+   * What happens to jobs while the store is away. `"closed"` (default): none runs. `"open"`: a job that is allowed outright, holds no
+   * place anywhere and has no id of its own runs, once its record is durable in the spool; see `docs/reliability.md`.
+   */
+  readonly failMode?: "closed" | "open";
+  /** Where the records of such jobs are kept until the store is back. */
+  readonly spool?: Partial<SpoolSettings>;
+  /** How many refusals are written whole before they are only counted. */
+  readonly refusals?: Partial<RefusalSettings>;
   /** Milliseconds of the gate's own time before dispatch, 1 to 600,000. Default 2,000. */
   readonly deadlineMs?: number;
   /** Seconds of run time where no rule says less, over 0, at most 31,536,000. Default 900. */
@@ -60,6 +71,11 @@ export interface GateOptions {
    * it is ever written, and only its commitment stands in the log. Default `"keep"`.
    */
   readonly quarantined?: "keep" | "discard";
+  /**
+   * Asked about each job that is `UNKNOWN` since its process died, when a gate opens and by `recover`. Default: nobody is, and such
+   * jobs stay as they are.
+   */
+  readonly reconcile?: Reconcile;
   /** Adds risk tags to what the job declares. It sees the frozen copy; throwing refuses the job. */
   readonly deriveTags?: (job: AdmittedJob) => DerivedTags | Promise<DerivedTags>;
   /** `"restrict_only"`: tags that a job declares can tighten, but never satisfy a permission. Default `"trusted"`. */
@@ -101,6 +117,17 @@ export interface GateOptions {
   readonly now?: () => number;
 }
 
+/** The file that holds, in fail mode `open`, what is done while the store is away. */
+export interface SpoolSettings {
+  /**
+   * Each process makes a file of its own: this path, a dot, and a fresh id. Default: the path of the SQLite file with `.spool`
+   * behind it. On a disk other than the database's it helps where that disk fails.
+   */
+  readonly path: string;
+  /** Its size, all of which is taken when the gate opens: 65,536 to 1,073,741,824 bytes. Default 4,194,304. */
+  readonly maxBytes: number;
+}
+
 /** The options with their defaults, copied once. */
 export interface Settings {
   readonly policy: string | PolicySource | Policy | undefined;
@@ -111,6 +138,9 @@ export interface Settings {
   readonly isWithoutEffect: GateOptions["isWithoutEffect"];
   readonly permitKey: object | undefined;
   readonly activate: "always" | "never";
+  readonly failMode: "closed" | "open";
+  readonly refusals: RefusalSettings;
+  readonly spool: { readonly path: string | undefined; readonly maxBytes: number };
   readonly deadlineMs: number;
   readonly maxRuntimeSec: number;
   readonly streamIdleSec: number;
@@ -119,6 +149,7 @@ export interface Settings {
   /** In hex. */
   readonly fingerprintKey: string | undefined;
   readonly quarantined: "keep" | "discard";
+  readonly reconcile: Reconcile | undefined;
   readonly deriveTags: GateOptions["deriveTags"];
   readonly declaredTags: "trusted" | "restrict_only";
   readonly approvalBinding: "snapshot" | "decision";
@@ -142,6 +173,9 @@ const KNOWN: readonly (keyof GateOptions)[] = [
   "isWithoutEffect",
   "permitKey",
   "activate",
+  "failMode",
+  "spool",
+  "refusals",
   "deadlineMs",
   "maxRuntimeSec",
   "streamIdleSec",
@@ -149,6 +183,7 @@ const KNOWN: readonly (keyof GateOptions)[] = [
   "detectors",
   "fingerprintKey",
   "quarantined",
+  "reconcile",
   "deriveTags",
   "declaredTags",
   "approvalBinding",
@@ -170,6 +205,8 @@ export function readOptions(options: GateOptions): Settings {
   const { policy, activate = "always" } = options;
   oneOf("activate", activate, ["always", "never"]);
   if (policy === undefined && activate === "always") throw new TypeError("createGate needs a `policy`");
+  const failMode = options.failMode ?? "closed";
+  oneOf("failMode", failMode, ["closed", "open"]);
   const declaredTags = options.declaredTags ?? "trusted";
   oneOf("declaredTags", declaredTags, ["trusted", "restrict_only"]);
   const approvalBinding = options.approvalBinding ?? "snapshot";
@@ -180,6 +217,7 @@ export function readOptions(options: GateOptions): Settings {
   const { dispatch } = options;
   if (typeof dispatch !== "object" || dispatch === null) optionalFunction("dispatch", dispatch);
   optionalFunction("isWithoutEffect", options.isWithoutEffect);
+  optionalFunction("reconcile", options.reconcile);
   optionalFunction("deriveTags", options.deriveTags);
   optionalFunction("now", options.now);
   return Object.freeze({
@@ -191,6 +229,9 @@ export function readOptions(options: GateOptions): Settings {
     isWithoutEffect: options.isWithoutEffect,
     permitKey: options.permitKey,
     activate,
+    failMode,
+    refusals: readRefusals(options.refusals),
+    spool: readSpoolOptions(options.spool, failMode),
     deadlineMs: numberIn("deadlineMs", options.deadlineMs ?? 2_000, 1, 600_000),
     maxRuntimeSec: numberIn("maxRuntimeSec", options.maxRuntimeSec ?? 900, Number.MIN_VALUE, 31_536_000),
     streamIdleSec: numberIn("streamIdleSec", options.streamIdleSec ?? 60, Number.MIN_VALUE, 86_400),
@@ -198,6 +239,7 @@ export function readOptions(options: GateOptions): Settings {
     detectors: readDetectors(listOf("detectors", options.detectors)),
     fingerprintKey: readFingerprintKey(options.fingerprintKey),
     quarantined,
+    reconcile: options.reconcile,
     deriveTags: options.deriveTags,
     declaredTags,
     approvalBinding,
@@ -226,6 +268,25 @@ function readRhythm(rhythm: Partial<CheckpointRhythm> = {}): CheckpointRhythm {
   countIn("checkpoints.everyEvents", everyEvents);
   numberIn("checkpoints.everySec", everySec, Number.MIN_VALUE, 86_400);
   return Object.freeze({ everyEvents, everySec });
+}
+
+function readRefusals(refusals: Partial<RefusalSettings> = {}): RefusalSettings {
+  if (typeof refusals !== "object" || refusals === null) throw new TypeError("`refusals` must be an object");
+  refuseUnknown(refusals, ["perMinute", "minFreeBytes"], "refusals");
+  const { perMinute = 10, minFreeBytes = 67_108_864 } = refusals;
+  countIn("refusals.perMinute", perMinute);
+  numberIn("refusals.minFreeBytes", minFreeBytes, 0, Number.MAX_SAFE_INTEGER);
+  return Object.freeze({ perMinute, minFreeBytes });
+}
+
+function readSpoolOptions(spool: Partial<SpoolSettings> | undefined, failMode: "closed" | "open"): Settings["spool"] {
+  if (spool === undefined) return Object.freeze({ path: undefined, maxBytes: 4_194_304 });
+  if (failMode === "closed") throw new TypeError('`spool` needs `failMode: "open"`');
+  if (typeof spool !== "object" || spool === null) throw new TypeError("`spool` must be an object");
+  refuseUnknown(spool, ["path", "maxBytes"], "spool");
+  const path = optionalText("spool.path", spool.path) ?? undefined;
+  const maxBytes = numberIn("spool.maxBytes", spool.maxBytes ?? 4_194_304, 65_536, 1_073_741_824);
+  return Object.freeze({ path, maxBytes: Math.floor(maxBytes) });
 }
 
 function readTelemetry(telemetry: Telemetry | undefined): Telemetry | undefined {

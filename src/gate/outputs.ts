@@ -6,11 +6,12 @@ import { quarantineOf } from "../store/quarantine.js";
 import type { DecideOptions } from "./approval-calls.js";
 import { copyBy, type GivenBy, readNote } from "./approver.js";
 import { rowFacts } from "./claimed.js";
-import { type Core, SETTLE_WAIT_MS, track } from "./core.js";
+import { type Core, track } from "./core.js";
 import { readRef } from "./desk.js";
 import { ambiguousJob, outputRefusal, readReleaser } from "./output-refusal.js";
 import { note } from "./refusal.js";
 import { notFound, refusedCall } from "./refused-call.js";
+import { SETTLE_WAIT_MS } from "./settle-wait.js";
 import { type QuarantinedOutput, showOutput } from "./show-output.js";
 
 /** Names an output that was withheld: by its `quarantineId`, or as that of a job. */

@@ -4,8 +4,9 @@ import type { ReplayStore } from "../dispatch/replay.js";
 import { PermitError, type PermitSubject } from "../errors.js";
 import { boundText, type EventFacts } from "../evidence/event.js";
 import { refuseUnknown } from "../refuse-unknown.js";
-import { type Core, SETTLE_WAIT_MS, track } from "./core.js";
+import { type Core, track } from "./core.js";
 import { note } from "./refusal.js";
+import { SETTLE_WAIT_MS } from "./settle-wait.js";
 
 /** For whom a permit is checked. */
 export interface PermitCheck {

@@ -46,8 +46,8 @@ export function outcomeOfRow(
     ...(row.constraints === null ? {} : { constraints: JSON.parse(row.constraints) as Constraints }),
     reason: row.reason,
     // Only a claim dispatches, and only a claim gives a job an owner; one that was given up before the call is DENIED.
-    dispatched: row.owner !== null && row.status !== "DENIED",
-    degraded: false,
+    dispatched: row.owner !== null && row.status !== "DENIED" && row.reason.code !== "effect_ruled_out",
+    degraded: row.degraded,
     replayed,
   };
   const result = (row.result === null ? {} : JSON.parse(row.result)) as SettledResult;

@@ -6,6 +6,7 @@ import { IDENTIFIER } from "../job/fields.js";
 import type { Decision, Outcome, Reason } from "../outcome.js";
 import type { Core } from "./core.js";
 import { freshTraceId, uuidv7 } from "./ids.js";
+import { reasonKey } from "./refusals.js";
 import type { Entry } from "./submission.js";
 
 export const CLOSED: Reason = { code: "gate_closed", message: "the gate is closed", help: "open a new gate" };
@@ -14,12 +15,6 @@ export const POLICY_CHANGED: Reason = {
   code: "policy_changed",
   message: "the policy changed three times while the job was decided",
   help: "submit the job again",
-};
-
-export const ID_REUSED: Reason = {
-  code: "job_id_reused",
-  message: "the job id was used for other content or another dispatcher",
-  help: "give each job an id of its own",
 };
 
 /** Lets the caller's object in, or records that it was not let in. `traceId`: the trace that the host is in; null: none. */
@@ -49,9 +44,15 @@ export async function refuseInvalid(
   };
   const jobId = ownIdentifier(input, "id") ?? null;
   const traceId = ownIdentifier(input, "traceId") ?? fallbackTraceId;
-  await note(core, "job.refused", { trace_id: traceId, job_id: jobId, reason: reasonFacts(reason) });
+  const counted = core.refusals.counted(NOBODY);
+  const isCounted = counted === "all" || counted.includes(reasonKey(reason));
+  core.refusals.refused(NOBODY, reason, isCounted);
+  if (!isCounted) await note(core, "job.refused", { trace_id: traceId, job_id: jobId, reason: reasonFacts(reason) });
   return { ...BLANK, jobId, traceId, status: "DENIED", reason };
 }
+
+/** What is no job says nothing of who made it that could be believed. */
+const NOBODY = { tenantId: null, actorId: null } as const;
 
 /** An id that the object owns as plain data and that would be let in; nothing of the object is run. */
 function ownIdentifier(input: unknown, key: "id" | "traceId"): string | undefined {
@@ -62,6 +63,8 @@ function ownIdentifier(input: unknown, key: "id" | "traceId"): string | undefine
 
 /** Appends an event that changes no other state. That it cannot be written never turns a refusal into anything else. */
 export async function note(core: Core, type: EventType, facts: EventFacts): Promise<void> {
+  // Nobody waits for a store that is away.
+  if (core.outage.now() !== null) return;
   try {
     await core.store.change({ kind: "note", now: core.clock.wall(), waitMs: core.settings.deadlineMs, type, facts });
   } catch {
@@ -86,18 +89,32 @@ export function faultOutcome(admission: Admission | null, reason: Reason, decisi
   return { ...BLANK, jobId: job.id, traceId: job.traceId, jobHash: hash, decision, status: "DENIED", reason };
 }
 
+/** The gate's own time was over before the dispatch. */
+export function exceeded({ settings }: Core, waitedFor: "the store" | "deriveTags"): Reason {
+  if (waitedFor === "deriveTags") return TAGS_LATE;
+  return {
+    code: "deadline_exceeded",
+    message: `the store did not answer within ${settings.deadlineMs} ms`,
+    help: "look for a process that holds the database, or give the gate a longer `deadlineMs`",
+  };
+}
+
+export const TAGS_LATE: Reason = Object.freeze({
+  code: "deadline_exceeded",
+  message: "deriveTags did not answer before the deadline",
+});
+
+export const FAILED_BEFORE: Reason = Object.freeze({
+  code: "internal_error",
+  message: "the gate failed before the dispatch, so nothing was dispatched",
+});
+
 /** Why the gate refuses after something failed. What the failure itself says stays inside: it may hold anything. */
 export function reasonOfFault(core: Core, error: unknown, deadline: number): Reason {
   if (!(error instanceof StoreError)) {
-    return { code: "internal_error", message: "the gate failed before the dispatch, so nothing was dispatched" };
+    return FAILED_BEFORE;
   }
-  if (error.code === "store_busy" && core.clock.monotonic() >= deadline) {
-    return {
-      code: "deadline_exceeded",
-      message: `the store did not answer within ${core.settings.deadlineMs} ms`,
-      help: "look for a process that holds the database, or give the gate a longer `deadlineMs`",
-    };
-  }
+  if (error.code === "store_busy" && core.clock.monotonic() >= deadline) return exceeded(core, "the store");
   return {
     code: "store_unavailable",
     message: `the store failed: ${error.message}`,

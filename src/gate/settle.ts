@@ -82,11 +82,11 @@ export function prepareSettlement(core: Core, claimed: Claimed, { end, seen, dur
 /** Makes a settlement durable. Rejects when it cannot be. */
 export async function record(core: Core, request: SettleRequest): Promise<void> {
   try {
-    const answer = await core.store.settle(request);
+    const answer = await core.settle(request);
     if (answer.status !== "settled") throw new TypeError("the claim is not this gate's any more");
   } catch (error) {
     // What was observed is kept and recorded when the store answers again; until then nobody may rely on it.
-    core.unsettled.push(request);
+    core.unrecorded.push(() => core.settle(request));
     throw error;
   }
 }

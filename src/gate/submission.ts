@@ -18,6 +18,8 @@ export interface Submission {
   readonly signal: AbortSignal | undefined;
   /** Whether a stream is passed on as it comes. */
   readonly stream: boolean;
+  /** A job of the gate's own, to see that it is refused: nobody is told of it, and its refusal leaves no record. */
+  readonly canary?: true;
 }
 
 /** What came of letting a job in. */

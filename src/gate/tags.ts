@@ -2,6 +2,7 @@ import { MAX_ITEMS, TAG } from "../job/fields.js";
 import type { AdmittedJob } from "../job/job.js";
 import type { Reason } from "../outcome.js";
 import type { Core } from "./core.js";
+import { TAGS_LATE } from "./refusal.js";
 
 /** The tags that the host derives, or why there are none. */
 export type Derived =
@@ -23,7 +24,7 @@ export async function deriveTags(core: Core, job: AdmittedJob, deadline: number)
   try {
     const answer = await Promise.race([(async () => derive(job))(), late]);
     if (answer === "late") {
-      return failed({ code: "deadline_exceeded", message: "deriveTags did not answer before the deadline" });
+      return failed(TAGS_LATE);
     }
     return readTags(answer);
   } catch (error) {

@@ -1,8 +1,10 @@
 import { isGone } from "../store/owner.js";
 import type { Store } from "../store/port.js";
-import { type Core, SETTLE_WAIT_MS } from "./core.js";
+import type { Core } from "./core.js";
 import type { Reconsider } from "./reconsider.js";
 import { note } from "./refusal.js";
+import { SETTLE_WAIT_MS } from "./settle-wait.js";
+import { recordUnrecorded } from "./unrecorded.js";
 
 /** Ends the claims of processes that are gone; answers how many. */
 export async function recover(core: Core): Promise<number> {
@@ -62,10 +64,12 @@ export interface Tended {
  */
 export async function tend(core: Core, reconsider: Reconsider, tended: Tended): Promise<void> {
   try {
-    await core.keepLease();
-    await recordUnsettled(core);
-    const jump = core.clock.takeJump();
-    if (jump !== null) await note(core, "clock.jumped", { owner: core.ownerId, by_ms: jump });
+    await core.keepLease(SETTLE_WAIT_MS);
+    await recordUnrecorded(core);
+    await core.halts.look();
+    await recordJump(core);
+    core.refusals.lookAtDisk();
+    await core.refusals.flush();
     await expireLapsed(core.store, core.clock.wall());
     // Also what others appended who sign nothing. Where it fails it is tried again with the next beat.
     await core.checkpoints.now().catch(() => undefined);
@@ -80,14 +84,10 @@ export async function tend(core: Core, reconsider: Reconsider, tended: Tended): 
   }
 }
 
-/** Records what was observed while the store was away; stops at the first that it still refuses. */
-export async function recordUnsettled(core: Core): Promise<void> {
-  for (const request of [...core.unsettled]) {
-    try {
-      await core.store.settle(request);
-    } catch {
-      return;
-    }
-    core.unsettled.splice(core.unsettled.indexOf(request), 1);
-  }
+/** Records that the system's clock was set, where it was since this was last looked at. */
+export async function recordJump(core: Core): Promise<void> {
+  // While the store is away it is kept for when it is back.
+  if (core.outage.now() !== null) return;
+  const jump = core.clock.takeJump();
+  if (jump !== null) await note(core, "clock.jumped", { owner: core.ownerId, by_ms: jump });
 }

@@ -15,8 +15,9 @@ export function watching<T>(
   return watch === null ? pass(core, submission, null) : watch.run(() => pass(core, submission, watch));
 }
 
-/** Null where the gate itself decides a job again, which nobody called it for. */
-function operationOf({ intent, opens }: Submission): TelemetryOperation | null {
+/** Null where the gate itself decides a job, which nobody called it for. */
+function operationOf({ intent, opens, canary }: Submission): TelemetryOperation | null {
+  if (canary === true) return null;
   if (intent === "evaluate") return opens ? "evaluate" : null;
   return opens ? "evaluate_and_dispatch" : "resume";
 }

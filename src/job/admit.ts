@@ -1,5 +1,5 @@
 import { digest } from "../digest.js";
-import { nearest } from "../nearest.js";
+import { didYouMean } from "../nearest.js";
 import type { Json, JsonObject } from "../outcome.js";
 import { type CopyIssue, type CopyLimits, copyAsCanonical, readProperties } from "./copy.js";
 import { FIELDS, HASHED, IDENTIFIER, writeField } from "./fields.js";
@@ -99,9 +99,8 @@ function assemble(canonical: string, content: JsonObject, unhashed: Unhashed, na
 }
 
 function unknownField(key: string): JobIssue {
-  const meant = nearest(key, FIELDS);
   const shown = JSON.stringify(key.slice(0, 64)).slice(1, -1);
-  const help = meant === undefined ? `a job has: ${[...FIELDS].join(", ")}` : `did you mean \`${meant}\`?`;
+  const help = didYouMean(key, FIELDS, `a job has: ${[...FIELDS].join(", ")}`);
   return { path: `/${shown}`, message: `unknown job field \`${shown}\``, help };
 }
 

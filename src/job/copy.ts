@@ -125,7 +125,8 @@ function writeContainer(walk: Walk, value: object): string {
 function writeArray(walk: Walk, list: readonly unknown[]): string {
   if (!isPlainArray(list)) refuse(walk, "a list must be a plain array");
   const length = list.length;
-  spend(walk, length + 1);
+  // Brackets and commas.
+  spend(walk, Math.max(2, length + 1));
   // The indices and `length` are all an array may own: one more is a hidden property.
   const keys = Reflect.ownKeys(list);
   if (keys.length !== length + 1) {
@@ -144,7 +145,8 @@ function writeArray(walk: Walk, list: readonly unknown[]): string {
 function writeObject(walk: Walk, object: object): string {
   const names = ownNames(object);
   if (typeof names === "string") return refuse(walk, names);
-  spend(walk, 2 + 2 * names.length);
+  // Braces, colons and commas.
+  spend(walk, Math.max(2, 2 * names.length + 1));
   let text = "{";
   for (const name of sortKeys(names)) {
     walk.path.push(name);

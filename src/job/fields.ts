@@ -1,5 +1,5 @@
 import { canonicalize } from "../canonical.js";
-import { nearest } from "../nearest.js";
+import { didYouMean } from "../nearest.js";
 import type { Json } from "../outcome.js";
 import { checkConstraints as checkLimits } from "./constraints.js";
 import { type CopyIssue, type CopyLimits, copyAsCanonical } from "./copy.js";
@@ -61,8 +61,7 @@ function unknownKey(
 ): { path: string; message: string } | undefined {
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
-    const meant = nearest(key, known);
-    const hint = meant === undefined ? `one of: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
+    const hint = didYouMean(key, known, `one of: ${known.join(", ")}`);
     return wrong("", `\`${field}\` has an unknown key \`${key.slice(0, 64)}\` (${hint})`);
   }
   return undefined;

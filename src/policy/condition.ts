@@ -5,6 +5,7 @@ import { type ConditionProblem, type Context, type Expression, probe } from "./c
 import { type ConditionJob, NAMES } from "./condition/fields.js";
 import { truth } from "./condition/operators.js";
 import { FAILED, MAX_STEPS, type Run } from "./condition/value.js";
+import { escaped } from "./source.js";
 
 export type { ConditionProblem } from "./condition/expression.js";
 export type { ConditionJob } from "./condition/fields.js";
@@ -158,7 +159,7 @@ function syntaxProblem(error: unknown, source: string): ConditionProblem {
     return { message: `a condition must have at most ${MAX_NODES} parts, and be at most 64 brackets deep`, offset };
   }
   const [line = ""] = (typeof read.summary === "string" ? read.summary : "").split("\n");
-  const words = line.slice(0, 120).replace(/`/g, "'");
+  const words = escaped(line.slice(0, 120).replace(/`/g, "'"));
   return { message: `a condition cannot be read: ${words === "" ? "it is too deep" : lowerFirst(words)}`, offset };
 }
 

@@ -68,10 +68,10 @@ function readText(text: string): Omit<Reading, "sourceHash"> {
     };
   }
 
-  const scanned = scanYaml(text);
-  if (scanned.issues.some((issue) => issue.fatal)) return { issues: scanned.issues.map(place), locate: NOWHERE };
-  const composed = compose(scanned.tokens);
-  const found: (TextIssue & { readonly path?: string })[] = [...scanned.issues, ...composed.issues];
+  const { tokens, issues: scanned } = scanYaml(text);
+  if (tokens === null || scanned.some((issue) => issue.fatal)) return { issues: scanned.map(place), locate: NOWHERE };
+  const composed = compose(tokens);
+  const found: (TextIssue & { readonly path?: string })[] = [...scanned, ...composed.issues];
   const root = composed.document?.contents ?? null;
   if (!found.some((issue) => issue.fatal) && (root === null || (isScalar(root) && root.value === null))) {
     const help = "a policy starts with `version: v1` and has `rules`";

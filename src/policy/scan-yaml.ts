@@ -48,9 +48,10 @@ const REFUSED = new Map<
 /**
  * Reads the text token by token and stops at the first sign that going on would be unbounded: too deep, too many
  * problems. Only what passes is made into a tree, whose recursion and aliases could otherwise hang the process.
+ * `tokens` is null where it stopped.
  */
 export function scanYaml(text: string): {
-  readonly tokens: readonly CST.Token[];
+  readonly tokens: readonly CST.Token[] | null;
   readonly issues: readonly TextIssue[];
 } {
   const parser = new Parser();
@@ -93,9 +94,9 @@ export function scanYaml(text: string): {
     for (const token of parser.next(lexeme)) take(token);
     if (parser.stack.length > MAX_DEPTH + STACK_SLACK) {
       report(tooDeep(offset));
-      return { tokens: [], issues };
+      return { tokens: null, issues };
     }
-    if (issues.length >= MAX_TEXT_ISSUES || documents > 1) return { tokens: [], issues };
+    if (issues.length >= MAX_TEXT_ISSUES || documents > 1) return { tokens: null, issues };
     if (!isMarker(lexeme)) offset += lexeme.length;
   }
   for (const token of parser.end()) take(token);

@@ -121,7 +121,7 @@ function orList(words: readonly string[]): string {
 }
 
 /** Maps whose keys are the policy's own, and may look like positions in a list. */
-const FREE_MAPS: ReadonlySet<string | undefined> = new Set(["labels", "tags", "add_labels"]);
+const FREE_MAPS: ReadonlySet<string> = new Set(["labels", "tags", "add_labels"]);
 
 /** List positions come out as numbers. */
 function parsePointer(text: string): Path {
@@ -129,7 +129,11 @@ function parsePointer(text: string): Path {
     .split("/")
     .slice(1)
     .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
-  return tokens.map((token, index) =>
-    /^\d+$/.test(token) && !FREE_MAPS.has(tokens[index - 1]) ? Number(token) : token,
-  );
+  // A key of such a map may be called as one is: what it holds is not free for that.
+  let free = false;
+  return tokens.map((token) => {
+    const position = !free && /^\d+$/.test(token);
+    free = !free && FREE_MAPS.has(token);
+    return position ? Number(token) : token;
+  });
 }

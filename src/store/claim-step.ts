@@ -7,6 +7,8 @@ import type { ApprovalRow, JobRow, Judgement, PolicyHead, VoteRow, Write } from 
 /** What a store loads, inside the transaction, for one claim. */
 export interface ClaimView {
   readonly active: PolicyHead | null;
+  /** Whether claims are stopped. */
+  readonly halted: boolean;
   /** The job of that tenant and id. */
   readonly job: JobRow | null;
   /** The request that `job` waits on or consumed. */
@@ -91,6 +93,7 @@ export function begin(request: ClaimRequest, view: ClaimView): Claim {
     createdAt: before?.createdAt ?? request.now,
     updatedAt: request.now,
     erasedAt: null,
+    degraded: false,
   };
   const facts =
     before === null
@@ -140,6 +143,22 @@ export function put(
   return row;
 }
 
+/** True for a refusal that is not written: one of many, and nothing else changes with it. */
+export function isOnlyCounted(
+  { request: { counted }, before, writes }: Claim,
+  reason: Reason,
+  status: OutcomeStatus,
+  waits: boolean,
+): boolean {
+  if (!isCounted(counted, reason) || writes.length > 0) return false;
+  if (before === null || waits) return true;
+  return before.owner === null && before.status === status && before.reason.code === reason.code;
+}
+
+export function isCounted(counted: ClaimRequest["counted"], { code, ruleId = "" }: Reason): boolean {
+  return counted === "all" || counted.includes(`${code} ${ruleId}`);
+}
+
 /** Why the policy itself says no. */
 export const POLICY_REFUSALS: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   "rule_matched",
@@ -171,6 +190,12 @@ export function refuse(
   const waits = isOpen(approval)
     ? waitsFor(claim.before, approval.id)
     : isLeftWaiting(claim) && reason.code !== "approval_rejected" && !POLICY_REFUSALS.has(reason.code);
+  if (isOnlyCounted(claim, reason, status, waits)) {
+    return {
+      answer: { status: "refused", job: { ...claim.row, status, reason }, approval, counted: true },
+      writes: [],
+    };
+  }
   const row = waits ? { ...claim.row, status, reason } : put(claim, { status, reason });
   // Which request stands behind the refusal; it is not this job's own, so its story is not told in this trace.
   const behind = approval !== null && BY_REQUEST.has(reason.code) ? { behind: approval.id } : {};

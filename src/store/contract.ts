@@ -2,9 +2,11 @@ import { APPROVALS } from "./contract/approvals.js";
 import { CLAIMS } from "./contract/claims.js";
 import { ERASURES } from "./contract/erasures.js";
 import { EVIDENCE } from "./contract/evidence.js";
+import { OUTAGES } from "./contract/outages.js";
 import { PLACES } from "./contract/places.js";
 import { QUEUE_AND_WAITING } from "./contract/queue.js";
 import { RELEASES } from "./contract/releases.js";
+import { STOPS } from "./contract/stops.js";
 import { VERIFYING } from "./contract/verify.js";
 import type { Store } from "./port.js";
 
@@ -29,6 +31,8 @@ export function storeContract(open: () => Store | Promise<Store>): readonly Stor
     ...RELEASES,
     ...EVIDENCE,
     ...ERASURES,
+    ...STOPS,
+    ...OUTAGES,
     ...VERIFYING,
   ];
   return all.map(([name, check]) => ({

@@ -1,5 +1,5 @@
 import { digest } from "../digest.js";
-import { sealEvent } from "../evidence/event.js";
+import { boundText, sealEvent } from "../evidence/event.js";
 import {
   approvalFacts,
   CANCELLED,
@@ -12,22 +12,42 @@ import {
   standsUntil,
   waitsFor,
 } from "./approval-state.js";
+import { type AbandonView, judgeAbandon } from "./judge-abandon.js";
 import { type EraseView, judgeErase } from "./judge-erase.js";
+import { judgeReconcile, type ReconcileView } from "./judge-reconcile.js";
 import { judgeRelease, type ReleaseView } from "./judge-release.js";
+import { judgeSpooled, type SpooledView } from "./judge-spooled.js";
 import { approverFacts, mayDecide, noteRow } from "./judge-vote.js";
 import type { Change, ChangeAnswer } from "./port.js";
-import type { ActivePolicy, ApprovalRow, JobRow, Judgement, KeptValue, PolicyHead, VaultKind, Write } from "./rows.js";
+import type {
+  ActivePolicy,
+  ApprovalRow,
+  HaltRow,
+  JobRow,
+  Judgement,
+  KeptValue,
+  PolicyHead,
+  VaultKind,
+  Write,
+} from "./rows.js";
 
 /** What a store loads, inside the transaction, for a change. A kind of change looks at no more than it names. */
-export interface ChangeView extends ReleaseView, EraseView {
+export interface ChangeView
+  extends ReleaseView,
+    EraseView,
+    Pick<AbandonView, "isAskedAnew">,
+    Pick<ReconcileView, "owners">,
+    Pick<SpooledView, "jobs"> {
   readonly active: PolicyHead | null;
   /** `activate`: the text of the policy in force. */
   readonly document: string | null;
+  /** `halt`, `retry`: the last turn of the switch. */
+  readonly halt: HaltRow | null;
   /** `cancel`, `lift`, `expire`, `release`, `erase`: the highest time that any event carries. */
   readonly loggedAt: number;
-  /** `cancel`, `lift`: the request. `release`: that of the job. */
+  /** `cancel`, `lift`: the request. `release`, `abandon`: that of the job. */
   readonly approval: ApprovalRow | null;
-  /** `cancel`, `retry`, `release`, `erase`: the job. */
+  /** `cancel`, `retry`, `release`, `erase`, `abandon`, `reconcile`: the job. */
   readonly job: JobRow | null;
   /** `release`: what is kept of the output. */
   readonly kept: KeptValue | null;
@@ -69,6 +89,8 @@ export function judgeChange(change: Change, view: ChangeView): Judgement<ChangeA
       ]);
     case "activate":
       return activate(change, view);
+    case "halt":
+      return turnSwitch(change, view);
     case "note":
       return done(active, [{ to: "events", event: sealEvent(change.type, now, change.facts) }]);
     case "retry":
@@ -76,7 +98,14 @@ export function judgeChange(change: Change, view: ChangeView): Judgement<ChangeA
         return { answer: { status: "not_claimed" }, writes: [] };
       }
       if (active?.epoch !== change.epoch) return { answer: { status: "policy_changed" }, writes: [] };
+      if (view.halt?.halted === true) return { answer: { status: "halted" }, writes: [] };
       return done(active, [{ to: "events", event: change.event }]);
+    case "abandon":
+      return judgeAbandon(change, view);
+    case "reconcile":
+      return judgeReconcile(change, view);
+    case "spooled":
+      return judgeSpooled(change, view);
     case "expire":
       return expire(change, view);
     case "cancel":
@@ -109,6 +138,17 @@ function open(change: Of<"open">, view: ChangeView): Judgement<ChangeAnswer> {
   const tickOffset = view.tickOffset ?? Math.max(offset, (view.latestPlace ?? 0) - reading);
   if (view.tickOffset === null) writes.push({ to: "boots", id, tickOffset });
   return { answer: { status: "done", active: view.active, tickOffset }, writes };
+}
+
+/** Each turn is kept, also one that changes nothing: who stopped the gate a second time has said so. */
+function turnSwitch(change: Of<"halt">, { active, halt }: ChangeView): Judgement<ChangeAnswer> {
+  const { halted, by, reason, abort, now: at, facts } = change;
+  const row: HaltRow = { number: (halt?.number ?? 0) + 1, halted, by, reason, abort, at };
+  const said = { ...facts, abort, by: boundText(by), number: row.number, why: boundText(reason) };
+  return done(active, [
+    { to: "halts", row },
+    { to: "events", event: sealEvent(halted ? "gate.halted" : "gate.unhalted", at, said) },
+  ]);
 }
 
 function spend(change: Of<"spend">, { active, isSpent }: ChangeView): Judgement<ChangeAnswer> {

@@ -2,7 +2,18 @@ import { constraintFacts, reasonFacts, type SealedEvent, sealEvent } from "../ev
 import type { Constraints, Reason } from "../outcome.js";
 import { meet } from "../policy/meet.js";
 import { endWaiting, hasAll, isOpen, isWaiting, union } from "./approval-state.js";
-import { append, askersOf, begin, type Claim, type ClaimView, isLeftWaiting, put, refuse } from "./claim-step.js";
+import {
+  append,
+  askersOf,
+  begin,
+  type Claim,
+  type ClaimView,
+  isCounted,
+  isLeftWaiting,
+  isOnlyCounted,
+  put,
+  refuse,
+} from "./claim-step.js";
 import { attach, requestFor, standingRequest } from "./judge-ask.js";
 import type { ClaimAnswer, ClaimRequest } from "./port.js";
 import { roomIn } from "./room.js";
@@ -61,18 +72,22 @@ function isSpent(known: JobRow, { opens }: ClaimRequest): boolean {
   return known.reason.code === "approval_used" || (known.reason.code === "approval_cancelled" && !opens);
 }
 
+export const ID_REUSED: Reason = Object.freeze({
+  code: "job_id_reused",
+  message: "the job id was used for other content or another dispatcher",
+  help: "give each job an id of its own",
+});
+
 function reused(request: ClaimRequest): Judgement<ClaimAnswer> {
-  const reason: Reason = {
-    code: "job_id_reused",
-    message: "the job id was used for other content or another dispatcher",
-  };
-  const event = sealEvent("job.refused", request.now, { ...request.facts, reason: reasonFacts(reason) });
+  if (isCounted(request.counted, ID_REUSED)) return { answer: { status: "id_reused", counted: true }, writes: [] };
+  const event = sealEvent("job.refused", request.now, { ...request.facts, reason: reasonFacts(ID_REUSED) });
   return { answer: { status: "id_reused" }, writes: [{ to: "events", event }] };
 }
 
-/** Takes all that the job needs, or nothing: the approval stays unused when a limit has no room. */
+/** Takes all that the job needs, or nothing: the approval stays unused while claims are stopped, or a limit has no room. */
 function take(claim: Claim, approval: ApprovalRow | null): Judgement<ClaimAnswer> {
   const { request, view } = claim;
+  if (view.halted) return refuse(claim, { status: "DENIED", reason: HALTED, approval });
   const now = request.tick + (request.ticks ? view.waitedMs : 0);
   // No place is taken earlier than one that is taken already: whoever comes with a clock that is behind waits longer.
   const at = Math.max(now, ...view.places.map(({ latest }) => latest ?? 0));
@@ -111,7 +126,7 @@ function take(claim: Claim, approval: ApprovalRow | null): Judgement<ClaimAnswer
   });
   append(claim, dispatchingEvent(claim, approval, { constraints, windowAt: request.limits.length > 0 ? at : null }));
   const used = approval === null ? null : consume(claim, approval);
-  return { answer: { status: "claimed", job: row, approval: used }, writes: claim.writes };
+  return { answer: { status: "claimed", job: row, approval: used, takenAt: at }, writes: claim.writes };
 }
 
 /** What was shown is never widened by the gate that happens to run it. */
@@ -164,6 +179,13 @@ function consume(claim: Claim, approval: ApprovalRow): ApprovalRow {
   return used;
 }
 
+/** Who stopped it, and why, is for operators: the reason of a refusal may be shown to an agent. */
+export const HALTED: Reason = Object.freeze({
+  code: "gate_halted",
+  message: "the gate is halted, so nothing is dispatched",
+  help: "wait until an operator lets it go on",
+});
+
 /** After how many milliseconds it is worth to look again whether a pool has room. */
 const POOL_RETRY_MS = 1_000;
 
@@ -185,6 +207,10 @@ function saidBy(obligation: { readonly reason: string; readonly ruleId: string }
 function throttle(claim: Claim, noRoom: NoRoom, approval: ApprovalRow | null): Judgement<ClaimAnswer> {
   const { retryAfterMs, ...reason } = noRoom;
   const result = JSON.stringify({ retryAfterMs });
+  if (approval === null && isOnlyCounted(claim, reason, "THROTTLED", false)) {
+    const job: JobRow = { ...claim.row, status: "THROTTLED", reason, result };
+    return { answer: { status: "throttled", job, retryAfterMs, approval, counted: true }, writes: [] };
+  }
   // A job that holds an approval keeps it unused, and waits for room with it; one that was let go waits on as it did.
   const held = approval === null ? null : attach(claim, approval);
   const approvalId = held?.id ?? (isLeftWaiting(claim) ? claim.row.approvalId : null);

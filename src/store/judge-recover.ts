@@ -7,6 +7,8 @@ import type { JobRow, Judgement, OwnerRow, Write } from "./rows.js";
 export interface RecoverView {
   readonly owners: readonly OwnerRow[];
   readonly running: readonly JobRow[];
+  /** How many places in pools each owner holds. */
+  readonly slots: ReadonlyMap<string, number>;
 }
 
 /**
@@ -21,7 +23,7 @@ export function judgeRecover(request: RecoverRequest, view: RecoverView): Judgem
   for (const owner of view.owners) {
     if (owner.id === request.owner) continue;
     if (owner.leaseUntil > now && !gone.has(owner.id)) alive.add(owner.id);
-    else writes.push({ to: "owners_gone", id: owner.id });
+    else writes.push(...letGo(owner.id, view.slots.get(owner.id) ?? 0, now));
   }
   const jobs: { tenantId: string; id: string; traceId: string }[] = [];
   for (const job of view.running) {
@@ -41,4 +43,11 @@ export function judgeRecover(request: RecoverRequest, view: RecoverView): Judgem
     jobs.push({ tenantId: job.tenantId, id: job.id, traceId: job.traceId });
   }
   return { answer: { jobs }, writes };
+}
+
+/** An owner that is gone holds no place in any pool. Those in rate limits stay taken: what took them may have happened. */
+function letGo(owner: string, slots: number, now: number): readonly Write[] {
+  const gone: Write = { to: "owners_gone", id: owner };
+  if (slots === 0) return [gone];
+  return [gone, { to: "events", event: sealEvent("gate.recovered", now, { owner, slots }) }];
 }

@@ -34,6 +34,7 @@ import {
   type ActivePolicy,
   type ApprovalRow,
   type CheckpointRow,
+  type HaltRow,
   type JobHold,
   type JobRow,
   type Judgement,
@@ -56,6 +57,7 @@ import { readKeys, verifyLog } from "./verify/verify-log.js";
  */
 export function createMemoryStore(): Store {
   const policies: ActivePolicy[] = [];
+  const halts: HaltRow[] = [];
   const owners = new Map<string, OwnerRow>();
   const jobs = new Map<string, JobRow>();
   const approvals = new Map<string, ApprovalRow>();
@@ -98,6 +100,12 @@ export function createMemoryStore(): Store {
     const job = jobAt(tenantId, jobId);
     const pooled = [...slots.values()].some((slot) => slot.tenantId === tenantId && slot.jobId === jobId);
     return job === null ? null : { owner: job.owner, status: job.status, erasedAt: job.erasedAt, pooled };
+  };
+
+  const slotsByOwner = (): ReadonlyMap<string, number> => {
+    const counts = new Map<string, number>();
+    for (const { owner } of slots.values()) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+    return counts;
   };
 
   const requestsOf = (tenantId: string, jobId: string): readonly ApprovalRow[] =>
@@ -161,6 +169,9 @@ export function createMemoryStore(): Store {
       case "policies":
         policies.push(write.row);
         return;
+      case "halts":
+        halts.push(write.row);
+        return;
       case "owners":
         owners.set(write.row.id, write.row);
         return;
@@ -186,6 +197,12 @@ export function createMemoryStore(): Store {
       case "limits": {
         const young = (places.get(write.bucket) ?? []).filter((at) => at > write.keepAfter);
         places.set(write.bucket, [...young, write.at]);
+        return;
+      }
+      case "places_free": {
+        const kept = places.get(write.bucket) ?? [];
+        const index = kept.indexOf(write.at);
+        places.set(write.bucket, index < 0 ? kept : kept.toSpliced(index, 1));
         return;
       }
       case "waiting":
@@ -276,14 +293,18 @@ export function createMemoryStore(): Store {
   const changeView = (change: Change): ChangeView => {
     const { kind } = change;
     const names = kind === "cancel" || kind === "lift";
-    const isOfJob = kind === "cancel" || kind === "retry" || kind === "release" || kind === "erase";
-    const job = isOfJob ? jobAt(change.tenantId, change.jobId) : null;
-    const about = kind === "release" ? (job?.approvalId ?? null) : null;
+    const job = "jobId" in change ? jobAt(change.tenantId, change.jobId) : null;
+    const about = kind === "release" || kind === "abandon" ? (job?.approvalId ?? null) : null;
+    const approval = approvalAt(names ? change.approvalId : about);
     return {
       active: active(),
       document: active()?.document ?? null,
+      halt: halts.at(-1) ?? null,
       loggedAt: highest,
-      approval: approvalAt(names ? change.approvalId : about),
+      approval,
+      jobs: jobAt,
+      owners: [...owners.values()],
+      isAskedAnew: [...approvals.values()].some((row) => row.key === approval?.key && isOpen(row)),
       job,
       kept: kind === "release" ? keptOf(change.tenantId, change.jobId) : null,
       waiting: kind === "cancel" ? waitingFor(change.approvalId).slice(0, 2) : [],
@@ -343,6 +364,7 @@ export function createMemoryStore(): Store {
         const seen = approval === null ? 0 : highest;
         return judgeClaim(request, {
           active: active(),
+          halted: halts.at(-1)?.halted === true,
           job,
           jobApproval: approvalAt(job?.approvalId ?? null),
           output: vaultOf(tenantId, id).get("output") ?? null,
@@ -379,6 +401,7 @@ export function createMemoryStore(): Store {
         judgeRecover(request, {
           owners: [...owners.values()],
           running: [...jobs.values()].filter(({ status }) => status === "RUNNING"),
+          slots: slotsByOwner(),
         }),
       ),
 
@@ -391,6 +414,8 @@ export function createMemoryStore(): Store {
           return { head: active() };
         case "time":
           return { at: highest };
+        case "halt":
+          return { halt: halts.at(-1) ?? null };
         case "owners":
           return { owners: [...owners.values()] };
         case "job":
@@ -471,6 +496,14 @@ export function createMemoryStore(): Store {
             .slice(0, limit);
           return { jobs: page.map(storedJob), next: nextOf(page, limit, cursorOf) };
         }
+        case "unknown": {
+          const from = cursorOf(jobKeyOf(query.after ?? ""));
+          const page = [...jobs.values()]
+            .filter((row) => row.status === "UNKNOWN" && cursorOf(row) > from)
+            .sort((a, b) => (cursorOf(a) < cursorOf(b) ? -1 : 1))
+            .slice(0, limit);
+          return { jobs: page.map(storedJob), next: nextOf(page, limit, cursorOf) };
+        }
         case "approvals": {
           const page = [...approvals.values()]
             .filter((row) => query.tenantId === null || row.tenantId === query.tenantId)
@@ -519,6 +552,7 @@ export function createMemoryStore(): Store {
         approvals: [...approvals.values()],
         votes: [...votes],
         policies: [...policies],
+        halts: [...halts],
         values: [...vault.values()].flatMap((values) => [...values.values()]),
       };
       const problems = collectProblems();

@@ -9,8 +9,9 @@ export const LEASE_MS = 30_000;
 export const RENEW_MS = 5_000;
 
 /** This process as an owner of claims. `id` MUST be fresh for each gate. */
-export function describeOwner(id: string, now: number): OwnerRow {
-  return { id, pid: process.pid, realm: realm(), started: startOf(process.pid) ?? "", leaseUntil: now + LEASE_MS };
+export function describeOwner(id: string, now: number, failMode: OwnerRow["failMode"]): OwnerRow {
+  const started = startOf(process.pid) ?? "";
+  return { id, pid: process.pid, realm: realm(), started, leaseUntil: now + LEASE_MS, failMode };
 }
 
 /**

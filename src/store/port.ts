@@ -5,6 +5,7 @@ import type {
   ApprovalBinding,
   ApprovalRow,
   CheckpointRow,
+  HaltRow,
   JobRow,
   KeptValue,
   OwnerRow,
@@ -49,6 +50,8 @@ export function isStore(value: unknown): value is Store {
 export interface Store {
   /** For messages: `sqlite`, `memory`. */
   readonly kind: string;
+  /** Bytes that are free where it keeps its state; null where that is not known now. Absent: where that is never known. */
+  readonly freeBytes?: () => number | null;
   /** Where the key that signs this log is kept where nobody says otherwise. Absent: nowhere. */
   readonly keyFile?: string;
   /**
@@ -80,6 +83,12 @@ export interface Store {
    * that are none it rejects with a `TypeError`.
    */
   verify(request: VerifyRequest): Promise<VerifyAnswer>;
+  /**
+   * Opens again what stopped after an error of its disk. MUST verify the log first, and that it goes on from all that was
+   * acknowledged; rejects, and stays as it is, where that does not hold or the disk still fails. Does nothing for one that works.
+   * Absent: such a store has to be made anew.
+   */
+  reopen?(): Promise<void>;
   /** Finishes what was begun, then lets go of everything. Later verbs MUST reject with `store_closed`. */
   close(): Promise<void>;
 }
@@ -180,12 +189,23 @@ export interface ClaimRequest {
   readonly constraints: string;
   /** What every event of this job says. */
   readonly facts: EventFacts;
+  /**
+   * Refusals that are not to be written where they change nothing else: `code rule_id`, or all. MUST answer as it would have, with
+   * `counted`.
+   */
+  readonly counted: readonly string[] | "all";
   /** Made before the lock is taken; used when no approval stands behind the job. */
   readonly dispatching: SealedEvent | null;
 }
 
 export type ClaimAnswer =
-  | { readonly status: "claimed"; readonly job: JobRow; readonly approval: ApprovalRow | null }
+  | {
+      readonly status: "claimed";
+      readonly job: JobRow;
+      readonly approval: ApprovalRow | null;
+      /** The time of the places that it took in rate limits. */
+      readonly takenAt: number;
+    }
   | { readonly status: "ready"; readonly job: JobRow; readonly approval: ApprovalRow | null }
   | { readonly status: "pending"; readonly job: JobRow; readonly approval: ApprovalRow }
   | {
@@ -194,8 +214,14 @@ export type ClaimAnswer =
       /** Null: waiting does not help. */
       readonly retryAfterMs: number | null;
       readonly approval: ApprovalRow | null;
+      readonly counted?: true;
     }
-  | { readonly status: "refused"; readonly job: JobRow; readonly approval: ApprovalRow | null }
+  | {
+      readonly status: "refused";
+      readonly job: JobRow;
+      readonly approval: ApprovalRow | null;
+      readonly counted?: true;
+    }
   | {
       readonly status: "finished" | "running";
       readonly job: JobRow;
@@ -203,7 +229,7 @@ export type ClaimAnswer =
       /** The recorded output, where one was kept. */
       readonly output: string | null;
     }
-  | { readonly status: "id_reused" }
+  | { readonly status: "id_reused"; readonly counted?: true }
   /** Another policy is in force: adopt it (`read` it) and decide again. Nothing was done. */
   | { readonly status: "policy_changed" }
   /** Tags were derived for this content before that the decision did not count with: decide with these. Nothing was done. */
@@ -294,6 +320,16 @@ export type VoteAnswer =
   /** Another policy is in force, or tags are known that were not counted with: look again and decide again. */
   | { readonly status: "policy_changed" };
 
+/** What a gate did while its store was away, in the words of the store. */
+export type Spooled =
+  | {
+      readonly kind: "claim";
+      readonly row: JobRow;
+      readonly vault: readonly VaultRow[];
+      readonly event: SealedEvent;
+    }
+  | { readonly kind: "settle"; readonly request: SettleRequest };
+
 /** What the windows of one machine are told by, from one start of it to the next. */
 export interface Ticks {
   /** The same for all processes that read one monotonic clock. */
@@ -312,6 +348,15 @@ export type Change = { readonly now: number; readonly waitMs: number } & (
   | { readonly kind: "leave"; readonly owner: string; readonly lingers: OwnerRow | null; readonly facts: EventFacts }
   /** Raises the epoch unless this very snapshot is active already. */
   | { readonly kind: "activate"; readonly snapshot: string; readonly document: string; readonly facts: EventFacts }
+  /** Turns the switch that stops every claim on the store: from then on, until it is turned back, none is made. */
+  | {
+      readonly kind: "halt";
+      readonly halted: boolean;
+      readonly by: string;
+      readonly reason: string;
+      readonly abort: HaltRow["abort"];
+      readonly facts: EventFacts;
+    }
   /** Appends one event that changes no other state. */
   | { readonly kind: "note"; readonly type: EventType; readonly facts: EventFacts }
   /** Asks, before a further attempt, whether policy and claim still stand: `not_claimed` when others gave the claim up. */
@@ -322,6 +367,38 @@ export type Change = { readonly now: number; readonly waitMs: number } & (
       readonly jobId: string;
       readonly owner: string;
       readonly event: SealedEvent;
+    }
+  /**
+   * Gives up a claim whose function was never called, and never will be: MUST give back its approval, its places and its slots.
+   * `not_claimed` for a claim that is not the owner's.
+   */
+  | {
+      readonly kind: "abandon";
+      readonly tenantId: string;
+      readonly jobId: string;
+      readonly owner: string;
+      /** The places in rate limits that the claim took. */
+      readonly taken: { readonly buckets: readonly string[]; readonly at: number };
+      readonly reason: Reason;
+      readonly facts: EventFacts;
+    }
+  /** Settles a job that is `UNKNOWN`, by what the host found out. `not_claimed` for any other, and while its owner lives. */
+  | {
+      readonly kind: "reconcile";
+      readonly tenantId: string;
+      readonly jobId: string;
+      /** Who asks. */
+      readonly owner: string;
+      readonly happened: boolean;
+      readonly facts: EventFacts;
+    }
+  /** Takes over what a gate did while the store was away. MUST leave alone what it took before. */
+  | {
+      readonly kind: "spooled";
+      /** At most 64. */
+      readonly entries: readonly Spooled[];
+      /** With the last of them: how long the store was away, and what came of it. */
+      readonly ended: EventFacts | null;
     }
   /** Records what has lapsed: at most `limit` requests in one step. */
   | { readonly kind: "expire"; readonly limit: number }
@@ -420,6 +497,8 @@ export type ChangeAnswer =
   | { readonly status: "policy_changed" }
   /** The claim is not the owner's any more, or the job does not run. */
   | { readonly status: "not_claimed" }
+  /** `retry`: claims are stopped, and so are further attempts. */
+  | { readonly status: "halted" }
   /** The permit was spent before. */
   | { readonly status: "spent" }
   /** `values`: how many were erased now. `cleared`: whether no copy of them is left in the store's own files. */
@@ -460,6 +539,8 @@ export type Query =
   /** The highest time that any event carries; 0 in an empty store. */
   | { readonly kind: "time" }
   | { readonly kind: "owners" }
+  /** Whether claims are stopped: the last turn of the switch. */
+  | { readonly kind: "halt" }
   | { readonly kind: "job"; readonly id: string; readonly tenantId: string | null }
   | { readonly kind: "approval"; readonly id: string }
   /** How these requests stand. Unknown ids are left out. At most 1,000 ids. */
@@ -490,6 +571,7 @@ export interface QueryAnswer {
   readonly head?: PolicyHead | null;
   readonly at?: number;
   readonly owners?: readonly OwnerRow[];
+  readonly halt?: HaltRow | null;
   /** All jobs of that id: more than one when several tenants used it. */
   readonly jobs?: readonly StoredJob[];
   readonly approvals?: readonly StoredApproval[];
@@ -569,6 +651,8 @@ export type PageQuery = { readonly after: string | null /** 1 to 1,000. */; read
   | { readonly kind: "checkpoints" }
   | { readonly kind: "timeline"; readonly traceId: string }
   | { readonly kind: "jobs"; readonly status: OutcomeStatus | null; readonly tenantId: string | null }
+  /** Jobs of which nobody knows how they ended. */
+  | { readonly kind: "unknown" }
   | { readonly kind: "approvals"; readonly states: readonly ApprovalState[]; readonly tenantId: string | null }
   /** Jobs of these dispatchers that are left waiting for a request that ended without another in its place, oldest first. */
   | { readonly kind: "released"; readonly dispatchers: readonly string[] }

@@ -21,6 +21,8 @@ export interface ReplayedJob {
   /** The commitment of what came back: an output, released or withheld, or an error. */
   readonly output: string | null;
   readonly erasedAt: number | null;
+  /** Whether it was claimed while the store was away. */
+  readonly degraded: boolean;
 }
 
 /** A request as the log tells of it. */
@@ -65,6 +67,16 @@ export interface ReplayedPolicy {
   readonly document: string | null;
 }
 
+/** A turn of the switch that stops claims, as the log tells of it. */
+export interface ReplayedHalt {
+  readonly number: number;
+  readonly halted: boolean;
+  /** Canonical text of who turned it, and of why. */
+  readonly said: string;
+  readonly abort: string | null;
+  readonly at: number | null;
+}
+
 /** A private value that the log commits to, beside those that its job's row tells of. */
 export interface ReplayedValue {
   readonly commitment: string;
@@ -87,6 +99,7 @@ export interface ReplayState {
   readonly approvals: Shelf<ReplayedApproval>;
   readonly votes: Shelf<ReplayedVote>;
   readonly policies: Shelf<ReplayedPolicy>;
+  readonly halts: Shelf<ReplayedHalt>;
   readonly values: Shelf<ReplayedValue>;
 }
 
@@ -126,8 +139,10 @@ const FOLDS: ReadonlyMap<string, (state: ReplayState, body: JsonObject) => void>
   ["job.dispatching", dispatching],
   ["job.settled", settled],
   ["job.late", late],
+  ["claim.abandoned", abandoned],
   ["job.erased", (state, body) => changeJob(state, body, (job) => ({ ...job, erasedAt: number(body.at) }))],
   ["gate.recovered", recovered],
+  ["job.reconciled", recovered],
   ["output.released", released],
   ["approval.requested", requested],
   ["approval.joined", joined],
@@ -136,6 +151,8 @@ const FOLDS: ReadonlyMap<string, (state: ReplayState, body: JsonObject) => void>
   ["approval.detached", detached],
   ["approval.lifted", lifted],
   ["policy.activated", activated],
+  ["gate.halted", (state, body) => turned(state, body, true)],
+  ["gate.unhalted", (state, body) => turned(state, body, false)],
 ]);
 
 function keepNote(state: ReplayState, body: JsonObject): void {
@@ -161,6 +178,14 @@ function settled(state: ReplayState, body: JsonObject): void {
     output: text(body.output),
     released: null,
   }));
+}
+
+function abandoned(state: ReplayState, body: JsonObject): void {
+  const status = text(body.status) ?? "DENIED";
+  const code = status === "PENDING_APPROVAL" ? null : codeOf(body);
+  changeJob(state, body, (job) => ({ ...job, status, code, claimed: false }));
+  if (body.approval_state !== "approved") return;
+  changeApproval(state, body, (approval) => ({ ...approval, state: "approved", resolvedAt: approval.decidedAt }));
 }
 
 function late(state: ReplayState, body: JsonObject): void {
@@ -190,6 +215,18 @@ function activated(state: ReplayState, body: JsonObject): void {
   const epoch = number(body.epoch);
   if (epoch === null) return;
   state.policies.put(String(epoch), { epoch, snapshot: text(body.snapshot), document: text(body.document) });
+}
+
+function turned(state: ReplayState, body: JsonObject, halted: boolean): void {
+  const turn = number(body.number);
+  if (turn === null) return;
+  const said = saidOfHalt(body.by ?? null, body.why ?? null);
+  state.halts.put(String(turn), { number: turn, halted, said, abort: text(body.abort), at: number(body.at) });
+}
+
+/** Who turned the switch and why, as an event says it: both bounded. */
+export function saidOfHalt(by: Json, why: Json): string {
+  return canonicalize([by, why]);
 }
 
 function dispatching(state: ReplayState, body: JsonObject): void {
@@ -298,6 +335,7 @@ function putJob(
     released: null,
     output: null,
     erasedAt: null,
+    degraded: body.degraded === true,
     ...change,
   });
 }

@@ -40,6 +40,8 @@ export interface JobRow {
   readonly updatedAt: number;
   /** When its private values, and its hash, were erased. */
   readonly erasedAt: number | null;
+  /** Whether it was claimed while the store was away. */
+  readonly degraded: boolean;
 }
 
 /** How a job ended, as its row has it. */
@@ -155,6 +157,19 @@ export interface CheckpointRow {
   readonly note: string;
 }
 
+/** One turn of the switch that stops every claim on the store; the one with the highest number counts. */
+export interface HaltRow {
+  /** 1 for the first. */
+  readonly number: number;
+  readonly halted: boolean;
+  /** Who turned it: the host's word. */
+  readonly by: string;
+  readonly reason: string;
+  /** Which jobs that run are to be aborted, by whatever process runs them. */
+  readonly abort: "none" | "running";
+  readonly at: number;
+}
+
 /** A process that opened a gate on the store. */
 export interface OwnerRow {
   readonly id: string;
@@ -165,6 +180,8 @@ export interface OwnerRow {
   readonly started: string;
   /** Milliseconds since 1970-01-01T00:00:00Z. */
   readonly leaseUntil: number;
+  /** What it does while the store is away. */
+  readonly failMode: "closed" | "open";
 }
 
 /** One step of a transaction, the same for every store. */
@@ -180,6 +197,7 @@ export type Write =
   | { readonly to: "erased"; readonly tenantId: string; readonly jobId: string; readonly at: number }
   | { readonly to: "vault"; readonly row: VaultRow }
   | { readonly to: "policies"; readonly row: ActivePolicy; readonly at: number }
+  | { readonly to: "halts"; readonly row: HaltRow }
   | { readonly to: "owners"; readonly row: OwnerRow }
   /** Takes an owner away, and with it every place in a pool that it holds. */
   | { readonly to: "owners_gone"; readonly id: string }
@@ -198,6 +216,8 @@ export type Write =
   | { readonly to: "permits"; readonly id: string; readonly expiresAt: number; readonly now: number }
   /** A place taken in a rate limit's log; entries older than `keepAfter` are of no more use. */
   | { readonly to: "limits"; readonly bucket: string; readonly at: number; readonly keepAfter: number }
+  /** Gives back one place of that time. */
+  | { readonly to: "places_free"; readonly bucket: string; readonly at: number }
   /** Ends every job still waiting for this approval, but the one named. */
   | {
       readonly to: "waiting";

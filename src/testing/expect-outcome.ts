@@ -8,6 +8,7 @@ export interface ExpectedOutcome<Status extends OutcomeStatus> {
   readonly ruleId?: string;
   readonly dispatched?: boolean;
   readonly replayed?: boolean;
+  readonly degraded?: boolean;
 }
 
 /**
@@ -25,6 +26,7 @@ export function expectOutcome<Output, Status extends OutcomeStatus>(
     ruleId: outcome.decision?.ruleId ?? outcome.reason.ruleId,
     dispatched: outcome.dispatched,
     replayed: outcome.replayed,
+    degraded: outcome.degraded,
   };
   for (const key of Object.keys(expected)) actual[key] = seen[key];
   const differs = Object.entries(expected).filter(([key, value]) => actual[key] !== value);

@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { peakMemory } from "../../bench/peak-memory.js";
 import { main } from "../../src/cli/main.js";
 import { formatCheckpoint } from "../../src/evidence/checkpoint.js";
 import { sealEvent } from "../../src/evidence/event.js";
@@ -45,10 +46,18 @@ else {
 if (how === "verify") {
   const sink = { write: (): void => {} };
   const none = async function* (): AsyncGenerator<string> {};
-  const code = await main(["verify", out], { cwd: "/", stdout: sink, stderr: sink, stdin: none(), env: {} });
+  const interrupted = (): Promise<void> => Promise.resolve();
+  const code = await main(["verify", out], {
+    cwd: "/",
+    stdout: sink,
+    stderr: sink,
+    stdin: none(),
+    env: {},
+    interrupted,
+  });
   if (code !== 0) throw new Error(`what was exported does not hold: ${code}`);
 }
 delay.disable();
 const file = how !== "naive" ? join(out, "events.jsonl") : out;
-const memory = process.resourceUsage().maxRSS * 1_024;
+const memory = peakMemory();
 process.stdout.write(JSON.stringify({ bytes: statSync(file).size, memory, held: delay.max / 1e6 }));

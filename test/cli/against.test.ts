@@ -6,7 +6,8 @@ import { openSqliteStore } from "dispatch-gate/sqlite";
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/index.js";
 import { loadDriver } from "../../src/store/sqlite/driver.js";
-import { afterwards, folderOf, run, runJson } from "./run-command.js";
+import { afterwards } from "../endings.js";
+import { folderOf, run, runJson } from "./run-command.js";
 
 const SEED = readFileSync(new URL("../../examples/governance-policy.yaml", import.meta.url), "utf8");
 

@@ -4,7 +4,8 @@ import { createGate, type Gate } from "dispatch-gate";
 import { describe, expect, test } from "vitest";
 import { loadDriver } from "../../src/store/sqlite/driver.js";
 import { APPLICATION_ID, MIGRATIONS } from "../../src/store/sqlite/migrations.js";
-import { afterwards, folderOf, run, runJson } from "./run-command.js";
+import { afterwards } from "../endings.js";
+import { folderOf, run, runJson } from "./run-command.js";
 
 const POLICY = `version: v1
 rules: [{ id: ask, match: { topics: ["**"] }, decision: require_approval, reason: money, approval: { roles: [ops] } }]

@@ -3,7 +3,8 @@ import { createGate } from "dispatch-gate";
 import { expect, test } from "vitest";
 import { audit } from "../../src/cli/audit.js";
 import { readLines } from "../../src/cli/read-lines.js";
-import { afterwards, folderOf, run, runJson } from "./run-command.js";
+import { afterwards } from "../endings.js";
+import { folderOf, run, runJson } from "./run-command.js";
 
 const POLICY = `version: v1
 rules:
@@ -140,7 +141,7 @@ test("a worker may report more than is asked for, and write its JSON as it likes
 /** The command's input and output, with these chunks on standard input. */
 function ioOf(cwd: string, stdin: AsyncIterable<Uint8Array | string>): Parameters<typeof audit>[1] {
   const sink = { write: (): void => {} };
-  return { cwd, stdout: sink, stderr: sink, stdin, env: {} };
+  return { cwd, stdout: sink, stderr: sink, stdin, env: {}, interrupted: () => Promise.resolve() };
 }
 
 const CHUNK = 65_536;

@@ -12,6 +12,11 @@ const FIRST_MATCH = SEED.replace("version: v1\n", "version: v1\ncombining: first
 
 const OTHER_KEY = formatKey({ name: "example.com/other", publicKey: new Uint8Array(32).fill(1) });
 
+/** As the command line itself lists them. */
+const COMMANDS = [...(await run({ cwd: "/" }, "--help")).out.matchAll(/^ {2}([a-z]+) {2}/gm)].map(
+  ([, command = ""]) => command,
+);
+
 /** What stands under these is a job's, a decision's or a policy's own, documented elsewhere. */
 const ELSEWHERE = new Set(["job", "decision", "expected", "actual", "approvals", "approval", "stats", "body"]);
 
@@ -22,7 +27,9 @@ function keysOf(value: Json): readonly string[] {
 }
 
 function blocks(language: string): readonly string[] {
-  return [...DOCS.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(([, text = ""]) => text);
+  // All of them in order, since the end of one block looks like the beginning of another.
+  const all = [...DOCS.matchAll(/^```([a-z]*)\n(.*?)^```$/gms)];
+  return all.filter(([, of]) => of === language).map(([, , text = ""]) => text);
 }
 
 describe("docs/cli.md", () => {
@@ -47,22 +54,27 @@ describe("docs/cli.md", () => {
     await gate.close();
     const job = JSON.stringify({ topic: "job.agent.exec.x", risk_tags: ["medium"] });
     const runs = [
+      await runJson({ cwd }, "init", "new"),
       await runJson({ cwd }, "check", "governance-policy.yaml", "--against", "gate.db"),
       await runJson({ cwd }, "check", "bad.yaml"),
       await runJson({ cwd }, "check", "missing.yaml"),
-      await runJson({ cwd }, "test"),
+      await runJson({ cwd }, "test", "a.test.yaml", "b.test.yaml", "c.test.yaml"),
+      await runJson({ cwd }, "decide", "governance-policy.yaml", "--job", job),
       await runJson({ cwd }, "explain", "governance-policy.yaml", "--job", job),
       await runJson({ cwd }, "approvals", "list", "--store", "gate.db"),
       await runJson({ cwd }, "approvals", "stats", "--store", "gate.db"),
       await runJson({ cwd }, "approvals", "approve", "none", "--store", "gate.db", "--as", "ann", "--view", "x"),
       await runJson({ cwd, stdin: "{}\n" }, "audit", "ungated", "--log", "gate.db", "--effects", "-"),
-      await runJson({ cwd }, "audit", "timeline", "--log", "gate.db", "--trace", "t"),
-      await runJson({ cwd }, "audit", "events", "--log", "gate.db", "--limit", "2"),
-      await runJson({ cwd }, "audit", "export", "--log", "gate.db", "--out", "log"),
-      await runJson({ cwd }, "audit", "bundle", "--log", "gate.db", "--out", "bundle", "--trace", "t"),
+      await runJson({ cwd }, "trace", "t", "--store", "gate.db"),
+      await runJson({ cwd }, "events", "--store", "gate.db", "--limit", "2"),
+      await runJson({ cwd }, "export", "log", "--store", "gate.db"),
+      await runJson({ cwd }, "export", "bundle", "--store", "gate.db", "--trace", "t"),
+      await runJson({ cwd }, "serve", "--policy", "governance-policy.yaml", "--store", "gate.db", "--port", "0"),
+      await runJson({ cwd }, "doctor", "--store", "gate.db"),
       await runJson({ cwd }, "verify", "log"),
       await runJson({ cwd }, "verify", "bundle", "--key", OTHER_KEY),
       await runJson({ cwd }, "verify", "event.tlog-proof", "--key", key),
+      await runJson({ cwd }, "drill"),
       await runJson({ cwd }, "import", "--from", "cordum", "cordum.yaml"),
     ];
     const keys = new Set(runs.flatMap(({ document }) => keysOf(document)));
@@ -82,8 +94,15 @@ describe("docs/cli.md", () => {
     expect(out).toContain(shown.slice(shown.indexOf("\n") + 1));
   });
 
+  test("shows the answer of decide as it is", async () => {
+    const cwd = folderOf({ "governance-policy.yaml": SEED });
+    const [shown = ""] = blocks("").filter((block) => block.startsWith("$ dispatch-gate decide"));
+    const [, job = "", answer] = /--job '(.*)'\n(.*)\n$/.exec(shown) ?? [];
+    expect((await run({ cwd }, "decide", "governance-policy.yaml", "--job", job)).out).toBe(`${answer}\n`);
+  });
+
   test("gives each command with the options that its help has", async () => {
-    for (const command of ["check", "test", "explain", "approvals", "audit", "verify", "import"]) {
+    for (const command of COMMANDS) {
       const line = DOCS.split("\n").find((one) => one.startsWith(`dispatch-gate ${command} `)) ?? "";
       const { out } = await run({ cwd: folderOf() }, command, "--help");
       const told = new Set(out.match(/^ {2}--[a-z-]+/gm)?.map((option) => option.trim()));

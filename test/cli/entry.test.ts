@@ -4,18 +4,17 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { folderOf, type Ran } from "./run-command.js";
 
-const ENTRY = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
-const LOADER = import.meta.resolve("tsx");
+const ENTRY = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const SEED = readFileSync(new URL("../../examples/governance-policy.yaml", import.meta.url), "utf8");
 
-/** The real file in a process of its own. */
+/** The built file in a process of its own. */
 function spawned(
   cwd: string,
   args: readonly string[],
   options: { readonly stdin?: string; readonly hangUp?: boolean } = {},
 ): Promise<Ran> {
   const { FORCE_COLOR: _, ...env } = process.env;
-  const child = spawn(process.execPath, ["--import", LOADER, ENTRY, ...args], { cwd, env });
+  const child = spawn(process.execPath, [ENTRY, ...args], { cwd, env });
   const written = { out: "", err: "" };
   child.stdout.setEncoding("utf8").on("data", (text) => {
     written.out += text;

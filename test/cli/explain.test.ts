@@ -42,6 +42,14 @@ describe("explain", () => {
     });
   });
 
+  test("every limit of a job's own may stand in the spelling of files", async () => {
+    const cwd = folderOf({ "policy.yaml": SEED });
+    const constraints = { max_runtime_sec: 5, max_retries: 0, max_output_bytes: 100 };
+    const job = JSON.stringify({ ...EXEC, constraints, actor: { id: "a", type: "agent", on_behalf_of: "b" } });
+    const { document } = await runJson({ cwd }, "explain", "policy.yaml", "--job", job);
+    expect(document).toMatchObject({ ok: true, job: { constraints, actor: { on_behalf_of: "b" } } });
+  });
+
   test("tags that the host would derive count, from the command line and from the job", async () => {
     const cwd = folderOf({ "policy.yaml": SEED });
     const job = JSON.stringify({ ...EXEC, derived_tags: ["prod"] });

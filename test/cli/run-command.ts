@@ -1,24 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach } from "vitest";
 import { main } from "../../src/cli/main.js";
 import type { JsonObject } from "../../src/outcome.js";
-
-const endings: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end();
-});
-
-/** Runs when the test has ended, the last one first. */
-export function afterwards(end: () => unknown): void {
-  endings.push(end);
-}
+import { afterwards } from "../endings.js";
 
 /** A folder with these files in it, removed after the test. */
 export function folderOf(files: Readonly<Record<string, string>> = {}): string {
   const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-cli-"));
-  endings.push(() => rmSync(folder, { recursive: true, force: true }));
+  afterwards(() => rmSync(folder, { recursive: true, force: true }));
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
@@ -39,11 +29,13 @@ export interface Where {
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly isTTY?: boolean;
+  /** Until when a command goes on that would not end by itself. Default: no longer than its start. */
+  readonly interrupted?: Promise<void>;
 }
 
 /** Runs one command line in this process. */
 export async function run(where: Where, ...args: readonly string[]): Promise<Ran> {
-  const { cwd, stdin = "", env = {}, isTTY = false } = where;
+  const { cwd, stdin = "", env = {}, isTTY = false, interrupted = Promise.resolve() } = where;
   const written = { out: "", err: "" };
   const sink = (to: "out" | "err") => ({
     isTTY,
@@ -54,7 +46,11 @@ export async function run(where: Where, ...args: readonly string[]): Promise<Ran
   const input = async function* (): AsyncGenerator<string> {
     yield stdin;
   };
-  const code = await main(args, { cwd, stdout: sink("out"), stderr: sink("err"), stdin: input(), env });
+  const code = await main(args, {
+    ...{ cwd, env },
+    ...{ stdout: sink("out"), stderr: sink("err"), stdin: input() },
+    interrupted: () => interrupted,
+  });
   return { code, ...written };
 }
 

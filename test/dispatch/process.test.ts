@@ -1,4 +1,4 @@
-import { execFile, fork, spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import {
   existsSync,
@@ -15,7 +15,6 @@ import {
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bubblewrapArguments, findBubblewrap, systemMounts } from "../../src/dispatch/process/bubblewrap.js";
@@ -25,6 +24,7 @@ import { runCommand } from "../../src/dispatch/process/run-command.js";
 import { isNoEffectError } from "../../src/errors.js";
 import type { Constraints } from "../../src/outcome.js";
 import { createProcessDispatcher, ProcessError, type ProcessOptions, type ProcessResult } from "../../src/process.js";
+import { childFile, forkChild } from "../child.js";
 import { asSandboxed, contextOf, JOB } from "./process-run.js";
 
 const POSIX = process.platform !== "win32";
@@ -131,8 +131,7 @@ async function leave(how: "required" | "none" | "naive" | "naive none"): Promise
 
 /** What a host says that a shell became, after this. */
 async function hostOf(before: string, ...args: readonly string[]): Promise<string> {
-  const file = fileURLToPath(new URL("../children/inheriting-host.ts", import.meta.url));
-  const host = [process.execPath, "--import", "tsx", file, ...args];
+  const host = [process.execPath, childFile("inheriting-host"), ...args];
   return (await promisify(execFile)("bash", ["-c", `${before}; exec "$@"`, "bash", ...host])).stdout;
 }
 
@@ -355,9 +354,7 @@ describe.skipIf(!HAS_BUBBLEWRAP)("in the sandbox", () => {
 
   test("all of it is gone when the host's process is killed", async () => {
     const mark = `74.${randomUUID().replace(/\D/g, "")}`;
-    const host = fork(fileURLToPath(new URL("../children/process-host.ts", import.meta.url)), ["sleep", mark], {
-      execArgv: ["--import", "tsx"],
-    });
+    const host = forkChild("process-host", ["sleep", mark]);
     try {
       await until(() => processesOf("sleep", mark).length === 1, 20_000);
     } finally {

@@ -150,6 +150,12 @@ describe("docs/policy.md", () => {
     expect(tests).toBeGreaterThan(40);
   });
 
+  test("so does all that docs/first-match.md shows", async () => {
+    const { found, tests } = await problemsOf(readFileSync("docs/first-match.md", "utf8"));
+    expect(found).toEqual([]);
+    expect(tests).toBe(7);
+  });
+
   test.each([
     ["a misspelt key", "risk_tags: [prod] }\n    decision: require", "risk_tag: [prod] }\n    decision: require"],
     [

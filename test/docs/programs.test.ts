@@ -16,6 +16,16 @@ test.for([
   ["evidence.md", ["ALLOW", "SUCCEEDED", "c2sp.org/tlog-proof@v1", "0 true", "2"]],
   ["constraints.md", ["SUCCEEDED", "FAILED GuardError", "constraint_unenforceable"]],
   ["permits.md", ['paid {"amount":5} for default', "permit_malformed"]],
+  ["http.md", ["202 200 SUCCEEDED"]],
+  [
+    "checklist.md",
+    [
+      "DENIED PENDING_APPROVAL 0",
+      "approval_queue_full 1 1 true",
+      "closed",
+      "approval.requested approval.voted job.dispatching job.settled ticket 7",
+    ],
+  ],
   ["process.md", ["SUCCEEDED", "FAILED"]],
 ] as const)("the program in docs/%s runs as it stands, and says what it should", ([file, said], { skip }) => {
   skip(file === "process.md" && !sandboxed, "bubblewrap does not work here");

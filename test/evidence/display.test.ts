@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { displayLiteral, displaySafe } from "../../src/evidence/display.js";
 import { cases } from "../scale.js";
-import "../properties.js";
 
 /** What a terminal, a chat or a browser could act on, or draw as nothing. */
 const UNSEEN =

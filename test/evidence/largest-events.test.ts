@@ -10,9 +10,12 @@ import {
   type SealedEvent,
   sealEvent,
 } from "../../src/evidence/event.js";
+import { judgeAbandon } from "../../src/store/judge-abandon.js";
+import { judgeReconcile } from "../../src/store/judge-reconcile.js";
 import { judgeRecover } from "../../src/store/judge-recover.js";
+import { judgeSpooled } from "../../src/store/judge-spooled.js";
 import { defineStore } from "../../src/store/port.js";
-import type { JobRow } from "../../src/store/rows.js";
+import type { JobRow, Write } from "../../src/store/rows.js";
 import { open } from "../gate/open.js";
 import { ALNUM, openDraw } from "../output/draw.js";
 import { head } from "../output/example.js";
@@ -25,6 +28,9 @@ const AT_LEAST: Readonly<Record<EventType, number>> = {
   "gate.opened": 100,
   "gate.recovered": 1_500,
   "gate.closed": 90,
+  "gate.degraded": 200,
+  "gate.halted": 4_000,
+  "gate.unhalted": 4_000,
   "policy.activated": 200,
   "policy.rejected": 100,
   "job.refused": 50_000,
@@ -34,7 +40,9 @@ const AT_LEAST: Readonly<Record<EventType, number>> = {
   "job.settled": 20_000,
   "job.late": 15_000,
   "job.joined": 3_000,
+  "job.reconciled": 1_500,
   "job.erased": 4_000,
+  "claim.abandoned": 1_500,
   "approval.requested": 50_000,
   "approval.joined": 50_000,
   "approval.voted": 20_000,
@@ -46,6 +54,7 @@ const AT_LEAST: Readonly<Record<EventType, number>> = {
   "output.refused": 2_000,
   "permit.spent": 3_000,
   "permit.refused": 500,
+  "refusals.counted": 300,
   "checkpoint.failed": 3_000,
   "clock.jumped": 80,
 };
@@ -284,6 +293,11 @@ test("the largest event of every type there is fits into an entry of the log", {
   await gate.permits
     .verify(`${ESCAPED.repeat(100_000)}`, jobOf("x", "run.x"), { audience: longId("audience") })
     .catch(() => undefined);
+  const halt = { by: `${ESCAPED.repeat(255)}p`, reason: `${ESCAPED.repeat(1_999)}p` };
+  await gate.halt(halt);
+  await gate.unhalt(halt);
+  const refused = { ...jobOf("refused", "none.x"), actor: { id: longId("actor"), type: "agent" as const } };
+  for (let n = 0; n < 12; n += 1) await gate.evaluateAndDispatch({ ...refused, id: longId(`refused-${n}`) }, large);
   failing = true;
   await gate.approvals.lift(ref("no"), { by }).catch(() => undefined);
   while (!events.some(({ type }) => type === "checkpoint.failed")) {
@@ -326,11 +340,48 @@ function unasked(): readonly SealedEvent[] {
     createdAt: 0,
     updatedAt: 0,
     erasedAt: null,
+    degraded: false,
   };
-  const { writes } = judgeRecover({ now: 0, waitMs: 0, gone: [], owner: "me" }, { owners: [], running: [job] });
+  const { writes } = judgeRecover(
+    { now: 0, waitMs: 0, gone: [], owner: "me" },
+    { owners: [], running: [job], slots: new Map() },
+  );
   const recovered = writes.flatMap((write) => (write.to === "events" ? [write.event] : []));
+  const about = { trace_id: job.traceId, job_id: job.id, tenant_id: job.tenantId, approval_id: job.approvalId };
+  const seal = (answered: { readonly writes: readonly Write[] }): readonly SealedEvent[] =>
+    answered.writes.flatMap((write) => (write.to === "events" ? [write.event] : []));
+  const change = {
+    now: 0,
+    waitMs: 0,
+    tenantId: job.tenantId,
+    jobId: job.id,
+    owner: "0".repeat(36),
+    facts: about,
+  } as const;
+  const reason = { code: "deadline_exceeded", message: WIDE.repeat(1_000) } as const;
+  const given = { active: null, job, approval: null, isAskedAnew: false };
+  const abandoned = seal(judgeAbandon({ kind: "abandon", ...change, taken: { buckets: [], at: 0 }, reason }, given));
+  const lost = { active: null, job: { ...job, status: "UNKNOWN" as const }, owners: [] };
+  const reconciled = seal(judgeReconcile({ kind: "reconcile", ...change, happened: true }, lost));
+  const away = {
+    owner: job.owner ?? "",
+    entered: 1e9,
+    lost: 1e9,
+    since: 1e15,
+    until: 1e15,
+    reason: { code: "store_io" },
+  };
+  const degraded = seal(
+    judgeSpooled({ kind: "spooled", now: 0, waitMs: 0, entries: [], ended: away }, { active: null, jobs: () => job }),
+  );
   const facts = { owner: "0".repeat(36), by_ms: Number.MIN_SAFE_INTEGER };
-  return [...recovered, sealEvent("clock.jumped", Number.MAX_SAFE_INTEGER, facts)];
+  return [
+    ...recovered,
+    ...abandoned,
+    ...reconciled,
+    ...degraded,
+    sealEvent("clock.jumped", Number.MAX_SAFE_INTEGER, facts),
+  ];
 }
 
 test("the control: findings that only their number bounds do not fit", () => {

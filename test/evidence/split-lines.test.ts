@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createLineSplitter } from "../../src/evidence/split-lines.js";
 import { cases } from "../scale.js";
-import "../properties.js";
 
 /** The lines of chunks, null for one that is too long, and whether something stands after the last. */
 function split(chunks: readonly Uint8Array[], most: number): readonly [readonly (string | null)[], boolean] {

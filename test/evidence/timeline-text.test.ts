@@ -4,7 +4,6 @@ import type { TimelineEvent } from "../../src/evidence/timeline-jobs.js";
 import { timelineText } from "../../src/evidence/timeline-text.js";
 import type { Json, JsonObject } from "../../src/outcome.js";
 import { cases } from "../scale.js";
-import "../properties.js";
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
 

@@ -312,7 +312,7 @@ async function partings(count: number, open: () => Store | Promise<Store>, slip?
 test(
   "random commands of two gates on one store do what the model says, in memory",
   async () => {
-    expect(await partings(cases("approval model, in memory", 250, 100_000), createMemoryStore)).toEqual([]);
+    expect(await partings(cases("approval model, in memory", 150, 100_000), createMemoryStore)).toEqual([]);
   },
   FULL_TIME * 2,
 );

@@ -135,10 +135,10 @@ describe("what a reviewer sees", () => {
       Array.from({ length: 110_000 }, () => ({ a: 1 })),
       Array.from({ length: 300_000 }, () => ""),
     ]) {
-      const begun = performance.now();
+      const before = process.cpuUsage();
       const { approval } = await held(payload);
       expect(approval.text.length).toBeLessThan(8 * JSON.stringify(payload).length);
-      expect(performance.now() - begun).toBeLessThan(5_000);
+      expect(process.cpuUsage(before).user / 1_000).toBeLessThan(5_000);
     }
   });
 

@@ -177,12 +177,11 @@ describe.each(STORES)("waiting in place, %s", (_name, openStore) => {
     const stopped = new AbortController();
     stopped.abort();
     expect(await gate.drain({ signal: stopped.signal })).toEqual([]);
+    const leave = ({ jobId, tenantId }: { readonly jobId: string; readonly tenantId: string }): boolean =>
+      tenantId !== "default" || jobId !== "c";
+    expect((await gate.drain({ leave, limit: 1 })).map(({ jobId }) => jobId)).toEqual(["c"]);
     const outcomes = await gate.drain({ concurrency: 2 });
-    expect(outcomes.map(({ jobId, status }) => `${jobId} ${status}`)).toEqual([
-      "d SUCCEEDED",
-      "c SUCCEEDED",
-      "a SUCCEEDED",
-    ]);
+    expect(outcomes.map(({ jobId, status }) => `${jobId} ${status}`)).toEqual(["d SUCCEEDED", "a SUCCEEDED"]);
     expect(ran.sort()).toEqual(["a", "c", "d", "e"]);
     const other = await open({ store, activate: "never", now: clock.now, dispatchers: { refund: run } });
     expect((await other.drain()).map(({ jobId }) => jobId)).toEqual(["r"]);
@@ -191,6 +190,7 @@ describe.each(STORES)("waiting in place, %s", (_name, openStore) => {
     expect((await gate.drain()).map(({ jobId, status }) => `${jobId} ${status}`)).toEqual(["b SUCCEEDED"]);
     expect(await gate.drain()).toEqual([]);
     await expect(gate.drain({ concurrency: 0 })).rejects.toThrow("`concurrency` must be an integer from 1 to 256");
+    await expect(gate.drain({ leave: "all" as never })).rejects.toThrow("`leave` must be a function");
   });
 });
 
@@ -276,5 +276,28 @@ describe("the hook", () => {
     const jumps = items.filter(({ type }) => type === "clock.jumped");
     expect(jumps).toHaveLength(1);
     expect(Math.abs(Number(jumps[0]?.body.by_ms) + 3_600_000)).toBeLessThan(10_000);
+  });
+
+  test("a jump there and back is told, and so is one of a gate that is closed before it looks by itself", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
+    const store = createMemoryStore();
+    const gate = await open({ policy: ASK_ALL, store, dispatch: () => "ran" });
+    const real = Date.now();
+    const set = async (time: number): Promise<void> => {
+      vi.setSystemTime(time);
+      await gate.approvals.stats();
+    };
+    await set(real + 86_400_000);
+    await set(real);
+    vi.advanceTimersByTime(5_000);
+    await sleep(20);
+    await set(real - 3_600_000);
+    await gate.close();
+    const { events = [] } = await store.page({ kind: "events", after: null, limit: 1_000 });
+    const jumps = events.filter(({ type }) => type === "clock.jumped").map(({ body }) => Number(body.by_ms));
+    expect(jumps).toHaveLength(2);
+    const [still = Number.NaN, back = Number.NaN] = jumps;
+    expect(Math.abs(still)).toBeLessThan(10_000);
+    expect(Math.abs(back + 3_600_000)).toBeLessThan(15_000);
   });
 });

@@ -121,15 +121,18 @@ describe("two catches, divided by the call of the dispatch function", () => {
     expect(jobs?.[0]?.row.status).toBe("SUCCEEDED");
   });
 
-  test("an approval is used up by a claim that failed before the call: nothing runs on it twice", async () => {
-    const gate = await open({ policy: ASK_ALL, store: createMemoryStore(), dispatch: () => "ran" });
+  test("an approval stands again after a claim that failed before the call, and is used once", async () => {
+    let calls = 0;
+    const gate = await open({ policy: ASK_ALL, store: createMemoryStore(), dispatch: () => ++calls });
     await gate.evaluateAndDispatch({ id: "j-1", topic: "a" });
     await gate.approvals.approve({ jobId: "j-1" }, { by: { id: "ann" } });
     fault.at = "issuePermit";
     expectOutcome(await gate.resume("j-1"), { status: "DENIED", dispatched: false });
     fault.at = "";
-    expect((await gate.approvals.get({ jobId: "j-1" }))?.state).toBe("consumed");
-    expectOutcome(await gate.resume("j-1"), { status: "DENIED", dispatched: false, replayed: true });
+    expect((await gate.approvals.get({ jobId: "j-1" }))?.state).toBe("approved");
+    expectOutcome(await gate.resume("j-1"), { status: "SUCCEEDED", dispatched: true });
+    expectOutcome(await gate.resume("j-1"), { status: "SUCCEEDED", replayed: true });
+    expect(calls).toBe(1);
   });
 
   test("control: one catch for both halves would call a job that ran refused", async () => {

@@ -70,17 +70,15 @@ describe.each(STORES)("pools, %s", (_name, openStore) => {
     end("late");
     await expect.poll(async () => (await other.evaluateAndDispatch(JOB)).status).toBe("SUCCEEDED");
 
-    const stuck = await open({
-      activate: "never",
-      store,
-      now: clock.now,
-      dispatch: () => new Promise(() => undefined),
-    });
+    const stuckOn = later<string>();
+    const stuck = await open({ activate: "never", store, now: clock.now, dispatch: () => stuckOn.promise });
     expectOutcome(await stuck.evaluateAndDispatch(JOB), { status: "TIMED_OUT" });
     expectOutcome(await other.evaluateAndDispatch(JOB), { status: "THROTTLED" });
     // Nothing renews that owner's lease here but its own beat, and it is told nothing of this clock.
     clock.advance(31_000);
     expectOutcome(await other.evaluateAndDispatch(JOB), { status: "SUCCEEDED" });
+    // Closing the gate would wait for it.
+    stuckOn.end("later still");
   });
 
   test("closing a gate frees no place of a function that runs on", async () => {

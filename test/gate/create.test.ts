@@ -11,7 +11,7 @@ import { ALLOW_ALL, DENY_ALL, freshFolder, open, SEED_POLICY } from "./open.js";
 describe("making a gate", () => {
   test.each([
     [{ policy: ALLOW_ALL, storre: "x" }, "createGate has no option `storre`: did you mean `store`?"],
-    [{ policy: ALLOW_ALL, failmode: "open" }, "createGate has no option `failmode`"],
+    [{ policy: ALLOW_ALL, failmode: "open" }, "createGate has no option `failmode`: did you mean `failMode`?"],
     [{}, "createGate needs a `policy`"],
     [{ policy: ALLOW_ALL, deadlineMs: 0 }, "`deadlineMs` must be a number from 1 to 600000"],
     [{ policy: ALLOW_ALL, maxRuntimeSec: -1 }, "`maxRuntimeSec` must be a number from over 0 to 31536000"],

@@ -8,9 +8,11 @@ import {
   type Outcome,
   StreamError,
 } from "dispatch-gate";
+import { createMemoryStore } from "dispatch-gate/testing";
 import { describe, expect, test } from "vitest";
 import { ALNUM, openDraw } from "../output/draw.js";
 import { head } from "../output/example.js";
+import { faulty } from "./faulty-store.js";
 import { freshFolder } from "./open.js";
 
 // Drawn when the tests run: none was ever issued.
@@ -337,3 +339,45 @@ function expectPlaces(seen: Seen): void {
   expect(seen.files).toContain("SQLite format 3");
   expect(Object.keys(seen.statuses).length).toBe(Object.keys(WAYS).length * FORMS.length);
 }
+
+/** Runs every way in every form while the store is away, and answers the bytes of the spool. */
+async function spooledBytes(source: { readonly yaml: string }): Promise<string> {
+  const folder = freshFolder();
+  const made = faulty(createMemoryStore());
+  const gate = await createGate({
+    policy: source,
+    store: made.store,
+    failMode: "open",
+    spool: { path: join(folder, "gate.spool") },
+    dispatch: (job, context) => {
+      const form = FORMS.find(({ name }) => name === (job.payload as { readonly form: string }).form);
+      return WAYS[job.topic]?.(form?.written ?? "", context);
+    },
+  });
+  made.fault = "down";
+  let degraded = 0;
+  for (const topic of Object.keys(WAYS)) {
+    for (const { name: form } of FORMS) {
+      const outcome = await gate.evaluateAndDispatch({ topic, payload: { form } });
+      if (outcome.degraded) degraded += 1;
+    }
+  }
+  // All but those that need an approval.
+  expect(degraded).toBe((Object.keys(WAYS).length - 1) * FORMS.length);
+  // What comes late is recorded by then.
+  await expect.poll(() => bytesIn(folder).split('"type":"job.late"').length - 1).toBe(3 * FORMS.length);
+  const bytes = bytesIn(folder);
+  made.fault = "none";
+  await gate.close();
+  return bytes;
+}
+
+describe("what a gate writes down while its store is away", () => {
+  test("holds nothing of a secret, whatever way it came", { timeout: 60_000 }, async () => {
+    expect(foundIn(await spooledBytes(REDACTING))).toEqual([]);
+  });
+
+  test("control: where outputs are not looked at it holds all of it", { timeout: 60_000 }, async () => {
+    expect(foundIn(await spooledBytes(UNWATCHED))).toEqual(FORMS.map(({ name }) => name));
+  });
+});

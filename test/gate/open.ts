@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ApprovalError, createGate, type Gate, type GateOptions, type Store } from "dispatch-gate";
 import { openSqliteStore } from "dispatch-gate/sqlite";
 import { createMemoryStore } from "dispatch-gate/testing";
-import { afterEach } from "vitest";
+import { afterwards } from "../endings.js";
 
 /** The policy file of the document the product is made from. */
 export const SEED_POLICY = readFileSync(new URL("../../examples/governance-policy.yaml", import.meta.url), "utf8");
@@ -14,11 +14,6 @@ export const STORES: readonly (readonly [name: string, open: () => Store | Promi
   ["in memory", createMemoryStore],
   ["on SQLite", () => openSqliteStore(join(freshFolder(), "gate.db"))],
 ];
-
-const endings: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end();
-});
 
 /** The code of the approval call's refusal. */
 export async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -34,14 +29,14 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
 /** An empty folder, removed after the test. */
 export function freshFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
-  endings.push(() => rmSync(folder, { recursive: true, force: true }));
+  afterwards(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
 /** A gate that is closed after the test. */
 export async function open(options: GateOptions): Promise<Gate> {
   const gate = await createGate(options);
-  endings.push(() => gate.close());
+  afterwards(() => gate.close());
   return gate;
 }
 

@@ -327,6 +327,7 @@ function rowOf(quarantine: Partial<Quarantine>): JobRow {
     createdAt: 1,
     updatedAt: 2,
     erasedAt: null,
+    degraded: false,
   };
 }
 

@@ -1,10 +1,10 @@
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expectOutcome } from "dispatch-gate/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Connection, loadDriver } from "../../src/store/sqlite/driver.js";
+import { forkChild } from "../child.js";
 import { ALLOW_ALL, ASK_ALL, DENY_ALL, freshFolder, open } from "./open.js";
 
 const children: ChildProcess[] = [];
@@ -14,8 +14,7 @@ afterEach(() => {
 
 /** A real process of its own that runs one of the scripts in test/children. */
 function start(script: string, ...args: readonly string[]): ChildProcess {
-  const file = fileURLToPath(new URL(`../children/${script}.ts`, import.meta.url));
-  const child = fork(file, args, { execArgv: ["--import", "tsx"] });
+  const child = forkChild(script, args);
   children.push(child);
   return child;
 }

@@ -1,17 +1,12 @@
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Gate } from "dispatch-gate";
-import { afterEach } from "vitest";
 import type { LoggedEvent } from "../../src/store/port.js";
+import { forkChild } from "../child.js";
 import type { Request, Setup } from "../children/approval-worker.js";
+import { afterwards } from "../endings.js";
 import { freshFolder } from "./open.js";
-
-const children: ChildProcess[] = [];
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill("SIGKILL");
-});
 
 type Step = Request extends infer Each ? (Each extends Request ? Omit<Each, "number"> : never) : never;
 
@@ -24,9 +19,8 @@ export interface Worker {
 
 /** Starts a process with a gate of its own. It is killed after the test. */
 export async function start(setup: Setup): Promise<Worker> {
-  const file = fileURLToPath(new URL("../children/approval-worker.ts", import.meta.url));
-  const child = fork(file, [JSON.stringify(setup)], { execArgv: ["--import", "tsx"] });
-  children.push(child);
+  const child = forkChild("approval-worker", [JSON.stringify(setup)]);
+  afterwards(() => child.kill("SIGKILL"));
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   let asked = 0;
   await new Promise<void>((resolve, reject) => {

@@ -5,6 +5,9 @@ import { describe, expect, test } from "vitest";
 import { canonicalize } from "../../src/canonical.js";
 import { type AdmitContext, admit, DEFAULT_MAX_JOB_BYTES, readmit } from "../../src/job/admit.js";
 import type { Json } from "../../src/outcome.js";
+import { cases } from "../scale.js";
+
+const RUNS = cases("a job that is admitted", 1_000, 1_000);
 
 const context: AdmitContext = { jobId: "fresh-id", traceId: "fresh-trace", maxJobBytes: DEFAULT_MAX_JOB_BYTES };
 
@@ -85,7 +88,7 @@ describe("a job that is let in", () => {
         expect(isFrozenDeep(job)).toBe(true);
         expect(admitted({ topic: "t", payload: JSON.parse(before) as Json }).hash).toBe(hash);
       }),
-      { numRuns: 500 },
+      { numRuns: RUNS / 2 },
     );
   });
 
@@ -123,7 +126,7 @@ describe("a job that is let in", () => {
         expect(again.hash).toBe(hash);
         expect(isFrozenDeep(made)).toBe(true);
       }),
-      { numRuns: 1_000 },
+      { numRuns: RUNS },
     );
   });
 
@@ -134,7 +137,7 @@ describe("a job that is let in", () => {
         const { canonical } = admitted({ topic: "t", payload: value });
         expect(canonical).toContain(`"payload":${canonicalize(value as Json)},"requires"`);
       }),
-      { numRuns: 1_000 },
+      { numRuns: RUNS },
     );
   });
 
@@ -218,6 +221,16 @@ describe("a hostile value is refused with its place", () => {
     expect(issueOf({ topic: "t", payload: "x".repeat(5_000_000) }).path).toBe("/payload");
   });
 
+  test("a size at the limit is let in also where it is all objects", () => {
+    const payload = Array.from({ length: 1_000 }, () => ({ a: 1 }));
+    const size = Buffer.byteLength(admitted({ topic: "t", payload }).canonical);
+    expect(admit({ topic: "t", payload }, { ...context, maxJobBytes: size }).ok).toBe(true);
+    expect(issueOf({ topic: "t", payload }, { maxJobBytes: size - 1 })).toEqual({
+      path: "/topic",
+      message: "the job is larger than the size limit",
+    });
+  });
+
   test("an enormous sparse list is refused without walking it", () => {
     expect(issueOf({ topic: "t", payload: new Array(4_000_000_000) }).message).toBe(
       "the job is larger than the size limit",
@@ -242,6 +255,8 @@ describe("a hostile value is refused with its place", () => {
     expect(issueOf(null).message).toBe("a job must be a plain object");
     expect(issueOf([]).message).toBe("a job must be a plain object, not a list");
     expect(issueOf("job").message).toBe("a job must be a plain object");
+    expect(issueOf(new Map()).message).toBe("a job must be a plain object, not a Map");
+    expect(issueOf({ topic: "t", [Symbol("s")]: 1 }).message).toBe("an object must not have symbol keys");
     expect(
       issueOf({
         get topic() {

@@ -11,7 +11,7 @@ import { cases, FULL_TIME } from "../scale.js";
 import { openDraw } from "./draw.js";
 import { PERSONAL, type Planted, SECRETS, secretsFrom } from "./planted.js";
 
-const RUNS = cases("outputs that are inspected twice", 500, 20_000);
+const RUNS = cases("outputs that are inspected twice", 250, 20_000);
 
 const rules: readonly OutputRule[] = [{ ruleId: "clean", detect: ["secrets", "pii"], action: "redact" }];
 

@@ -148,7 +148,7 @@ describe("a stream of texts", () => {
   });
 
   test("a secret of every kind, split at every position amid much text, never leaves by a third of its length", () => {
-    let alone = 0;
+    const alone = { asked: 0, through: 0 };
     for (const { kind, secret, text } of onePerKind(SECRETS)) {
       const whole = inspectWhole(`${FILLER}${text} ${FILLER}`);
       for (let at = 0; at <= text.length; at += 1) {
@@ -156,11 +156,14 @@ describe("a stream of texts", () => {
         const passed = passOn(chunks);
         if (survives(secret, passed.text)) expect.fail(`${kind}, split at ${at}: ${passed.text.slice(3_990, -4_000)}`);
         expectSame(unnamed(passed.text), unnamed(whole), kind);
-        if (survives(secret, passOnAlone(chunks))) alone += 1;
+        if (at % 4 > 0) continue;
+        alone.asked += 1;
+        if (survives(secret, passOnAlone(chunks))) alone.through += 1;
       }
     }
-    // The control: whoever looks at each chunk by itself lets most of them through.
-    expect(alone).toBeGreaterThan(1_000);
+    // The control: whoever looks at each chunk by itself lets many of them through.
+    expect(alone.asked).toBeGreaterThan(400);
+    expect(alone.through).toBeGreaterThan(alone.asked / 3);
   });
 
   test("in pieces of any sizes it is what inspecting the whole text would give", { timeout: FULL_TIME }, () => {
@@ -280,7 +283,8 @@ describe("a stream of texts", () => {
   }, () => {
     const json = JSON.stringify(Array.from({ length: 3_000 }, (_, id) => ({ id, name: `n${id}`, on: true })));
     expect(json.length).toBeGreaterThan(65_536);
-    for (let pad = 0; pad < 66_000; pad += 1_500) {
+    const places = cases("places of a long JWT in JSON without white space", 12, 44);
+    for (let pad = 0; pad < 66_000; pad += 66_000 / places) {
       const jwt = jwtOf(5_000);
       const text = `${json.slice(0, -1)},{"pad":"${"x".repeat(pad)}","session":"${jwt}"},${json.slice(1)}`;
       const passed = passOn(inPieces(text, 512));
@@ -639,13 +643,13 @@ describe("a long stream", () => {
 
   test("the control: what is kept is seen to grow", () => {
     const all: unknown[] = [];
-    const run = runLong((64 * MB) / CHUNK, words, (chunk) => all.push(chunk));
-    expect(run.grown).toBeGreaterThan(48 * MB);
+    const run = runLong((32 * MB) / CHUNK, words, (chunk) => all.push(chunk));
+    expect(run.grown).toBeGreaterThan(24 * MB);
     expect(all.length).toBeGreaterThan(0);
   });
 
   test("without any white space neither", { timeout: FULL_TIME }, () => {
-    const size = cases("MB of a stream without white space", 4, 32);
+    const size = cases("MB of a stream without white space", 2, 32);
     const texts = Array.from({ length: 16 }, (_, index) => openDraw(index).text(CHUNK, BASE64));
     const run = runLong(
       (size * MB) / CHUNK,

@@ -80,6 +80,16 @@ function foreignTypesIn(text: string): string[] {
     .filter((name) => !/^\.\//.test(name));
 }
 
+/** What a declaration file names beside itself that is of another module format, or is none of the files. */
+function strangeFormatsIn(file: string, text: string, files: readonly string[]): string[] {
+  const ending = file.endsWith(".cts") ? ".cjs" : ".js";
+  return ts
+    .preProcessFile(text, true, true)
+    .importedFiles.map(({ fileName }) => fileName)
+    .filter((name) => !name.endsWith(ending) || !files.includes(name.slice(2).replace(/\.(c?)js$/, ".d.$1ts")))
+    .map((name) => `${file}: ${name}`);
+}
+
 describe("the built declarations", () => {
   it("take no type from another package or from Node", () => {
     const files = readdirSync(join(ROOT, "dist")).filter((file) => /\.d\.c?ts$/.test(file));
@@ -88,6 +98,16 @@ describe("the built declarations", () => {
       (file) => [file, foreignTypesIn(readFileSync(join(ROOT, "dist", file), "utf8"))] as const,
     );
     expect(foreign.filter(([, names]) => names.length > 0)).toEqual([]);
+  });
+
+  it("name only declarations of their own format that are there", () => {
+    const files = readdirSync(join(ROOT, "dist")).filter((file) => /\.d\.c?ts$/.test(file));
+    const named = files.flatMap((file) =>
+      strangeFormatsIn(file, readFileSync(join(ROOT, "dist", file), "utf8"), files),
+    );
+    expect(named).toEqual([]);
+    const text = 'import "./a.js"; export { b } from "./b.cjs"; export declare const x: import("./c.cjs").C;';
+    expect(strangeFormatsIn("x.d.cts", text, ["a.d.ts", "b.d.cts"])).toEqual(["x.d.cts: ./a.js", "x.d.cts: ./c.cjs"]);
   });
 
   it.each([

@@ -5,9 +5,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { installTarball, nativeBuildIn, PROGRAMS, packTarball, ROOT, runProgram, type Tarball } from "./tarball.js";
 
-const ENTRIES = ["index", "sqlite", "analysis", "process", "otel", "testing"];
+const ENTRIES = ["index", "sqlite", "analysis", "process", "otel", "http", "testing"];
 /** Built files that are neither an entry of the library nor a part of one. */
-const APART = ["dist/cli.js", "dist/policy.schema.json"];
+const APART = [
+  "dist/cli.js",
+  "dist/policy.schema.json",
+  ...["main.js", "policy.yaml", "children/import.mjs", "children/report.mjs"].map((name) => `dist/drill/${name}`),
+];
 const MINUTES = 60_000;
 
 const scratch = mkdtempSync(join(tmpdir(), "dispatch-gate-package-"));
@@ -68,6 +72,7 @@ describe("the installed package", () => {
     const checked = run("check", policy, "--declared-tags", "restrict_only");
     expect([checked.status, checked.stdout]).toEqual([0, expect.stringContaining("4 proved reachable")]);
     expect(run("check", join(folder, "none.yaml")).status).toBe(2);
+    expect(run("drill")).toMatchObject({ status: 0, stdout: expect.stringContaining("all 11 checks hold") });
   });
 
   it.each(PROGRAMS)("works as %s", { timeout: 3 * MINUTES }, (program) => {

@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compileCondition } from "../../src/policy/condition.js";
 import { jobWith } from "./condition-job.js";
-import "../properties.js";
 
 // The library whole, evaluator and all: slower, and without bounds.
 const reference = new Environment({ homogeneousAggregateLiterals: false }).registerVariable("job", "dyn");

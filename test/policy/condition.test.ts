@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileCondition } from "../../src/policy/condition.js";
+import { cases } from "../scale.js";
 import { ask, compiled, jobWith } from "./condition-job.js";
-import "../properties.js";
 
 const problems = (source: string): readonly unknown[] => {
   const read = compileCondition(source);
@@ -332,7 +332,7 @@ describe("whatever is sent", () => {
           if (typeof answer !== "boolean") expect(answer.error.length).toBeLessThan(160);
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: cases("a condition on what is sent", 2_000, 2_000) },
     );
     expect([...answers].sort()).toEqual(["error", "false", "true"]);
   });

@@ -167,6 +167,28 @@ describe("first_match", () => {
     expect(decision.matched).toEqual(["hold-too", "hold", "constrain", "limit", "allow"]);
     expect(decision.constraints.maxRuntimeSec).toBe(5);
   });
+
+  test("a refusal ends the search also where it only restricts: what stands behind it is not looked at", () => {
+    const job = admitted({ topic: "x", riskTags: ["d"] });
+    const decision = decideAdmitted(policy, job, [], "restrict_only");
+    expect([...named(decision), ...decision.matched]).toEqual(["DENY", "stop", "stop"]);
+  });
+});
+
+test("what was decided is kept up to a bound, however many sets of rules match, and made again beyond it", () => {
+  const tags = Array.from({ length: 13 }, (_, n) => `t${n}`);
+  const policy = load(
+    tags.map((tag) => `  - { id: ${tag}, match: { risk_tags: [${tag}] }, decision: allow }\n`).join(""),
+  );
+  const decide = (set: number): Decision =>
+    policy.decide({ topic: "x", riskTags: tags.filter((_, n) => (set >> n) % 2 === 1) });
+  const first = decide(1);
+  // Each set adds a step, and the rules that it names: with the last of these 16,384 and twice as many as there are rules.
+  for (let set = 2; set <= 2_533; set += 1) decide(set);
+  expect(decide(1)).toBe(first);
+  decide(2_534);
+  expect(decide(1)).not.toBe(first);
+  expect(decide(1)).toEqual(first);
 });
 
 describe("declared tags", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { compilePolicy } from "../../src/policy/policy.js";
+import { admit, DEFAULT_MAX_JOB_BYTES } from "../../src/job/admit.js";
+import { compilePolicy, decideAdmitted, explainAdmitted } from "../../src/policy/policy.js";
 
 const policy = (rules: string, head = ""): ReturnType<typeof compilePolicy> =>
   compilePolicy({ yaml: `version: v1\n${head}rules:\n${rules}` });
@@ -17,7 +18,7 @@ describe("explain", () => {
   const both = policy(RULES);
 
   test("tells every matching rule, which one decided and why, and what the others added", () => {
-    const { decision, because, matched } = both.explain({
+    const { decision, because, matched, text } = both.explain({
       topic: "files.read.x",
       tenantId: "acme",
       riskTags: ["prod"],
@@ -25,7 +26,8 @@ describe("explain", () => {
     });
     expect(decision.type).toBe("REQUIRE_APPROVAL");
     expect(because).toBe("`hold` is the most severe of 4 rules that match");
-    expect(matched).toEqual([
+    // To the key: a rule that did not err has no `error`.
+    expect(matched).toStrictEqual([
       { id: "read", reached: "permits", decided: false, adds: ["permits the job"] },
       {
         id: "narrow",
@@ -49,6 +51,7 @@ describe("explain", () => {
       },
       { id: "limit", reached: "permits", decided: false, adds: ["at most 10 in 60 s for each actor and tenant"] },
     ]);
+    expect(text).toContain("  `narrow`: permits the job; at most 2 at a time; limits max_retries to 1; ");
   });
 
   test("tells the first key that failed of the rules nearest to matching, those that lack least first", () => {
@@ -128,4 +131,185 @@ describe("explain", () => {
     const job = { topic: "files.read.x", payload: { size: 1 } };
     expect(both.explain(job).decision).toBe(both.decide(job));
   });
+
+  test("what a rule adds is told in words, for every kind of rule", () => {
+    const adds = (rule: string, head = "", job = {}): readonly string[] | undefined =>
+      policy(`  - { id: a, match: { topics: ["**"] }, ${rule} }\n`, head).explain({ topic: "x", ...job }).matched[0]
+        ?.adds;
+    expect(adds("decision: deny")).toEqual(["refuses the job"]);
+    expect(adds("decision: throttle")).toEqual(["throttles the job, always"]);
+    expect(adds("decision: allow")).toEqual(["permits the job"]);
+    expect(adds("decision: require_approval")).toEqual(["permits the job", "asks 1 human to approve"]);
+    expect(adds("decision: require_approval, approval: { quorum: 2 }")).toEqual([
+      "permits the job",
+      "asks 2 humans to approve",
+    ]);
+    expect(adds("decision: require_approval, approval: { roles: [ops] }")).toEqual([
+      "permits the job",
+      "asks 1 human with the role `ops` to approve",
+    ]);
+    const held = "default: require_approval\n";
+    expect(adds("decision: throttle, throttle: { limit: 3, window_sec: 5 }", held)).toEqual(["at most 3 in 5 s"]);
+    expect(adds("decision: throttle, throttle: { limit: 3, window_sec: 5 }")).toEqual(["nothing: the job is refused"]);
+    const limits = "constraints: { max_runtime_sec: 9, max_concurrent: 1, network: { deny: [h] } }";
+    expect(adds(`decision: allow_with_constraints, ${limits}`)).toEqual([
+      "permits the job",
+      "at most 1 at a time",
+      "limits max_runtime_sec to 9",
+      'limits network to {"deny":["h"]}',
+    ]);
+  });
+
+  test("a rule beside a limit without a number adds nothing, for the job is refused", () => {
+    const { because, matched, text } = policy(`
+  - { id: open, match: { topics: ["**"] }, decision: allow }
+  - { id: stop, match: { topics: ["**"] }, decision: throttle }
+`).explain({ topic: "x" });
+    expect(because).toBe("`stop` is the most severe of 2 rules that match");
+    expect(matched).toEqual([
+      { id: "open", reached: "permits", decided: false, adds: ["nothing: the job is refused"] },
+      { id: "stop", reached: "permits", decided: true, adds: ["throttles the job, always"] },
+    ]);
+    expect(text).toContain("THROTTLE by `stop`: rule `stop` matched");
+  });
+
+  test("a rule that stands alone is told as the only one", () => {
+    const { because, matched, text } = policy("  - { id: a, match: { topics: [x] }, decision: allow }\n").explain({
+      topic: "x",
+    });
+    expect(because).toBe("`a` is the only rule that matches");
+    expect(matched).toHaveLength(1);
+    expect(text).toBe(
+      [
+        "ALLOW by `a`: rule `a` matched",
+        "because `a` is the only rule that matches",
+        "",
+        "rules that match",
+        "  `a` (decides): permits the job",
+      ].join("\n"),
+    );
+  });
+
+  test("under first_match an error ends the search as a refusal, and the text says what went wrong", () => {
+    const { decision, because, matched, notReached, text } = policy(
+      `
+  - { id: a, match: { when: job.payload.x }, decision: allow }
+  - { id: b, match: { topics: ["**"] }, decision: allow }
+  - { id: c, match: { topics: ["*"] }, decision: allow }
+`,
+      "combining: first_match\n",
+    ).explain({ topic: "x", payload: {} });
+    expect([decision.type, decision.ruleId]).toEqual(["DENY", "a"]);
+    expect(because).toBe("a condition of `a` could not be told, which ends the search as a refusal");
+    const error = "`job.payload.x` is missing";
+    expect(matched).toEqual([
+      { id: "a", reached: "erred", decided: true, adds: ["ends the search as a refusal"], error },
+    ]);
+    expect(notReached).toEqual(["b", "c"]);
+    expect(text).toBe(
+      [
+        "DENY by `a`: a condition could not be told: rule `a` matched",
+        "because a condition of `a` could not be told, which ends the search as a refusal",
+        "",
+        "rules that match",
+        "  `a` (decides): ends the search as a refusal",
+        "    its condition: `job.payload.x` is missing",
+        "",
+        "matching, but not looked at any more: `b`, `c`",
+      ].join("\n"),
+    );
+  });
+
+  test.each([
+    "unless: { when: job.payload.x }",
+    "when: 'true', unless: { when: job.payload.x }",
+    "when: job.payload.x, unless: { when: 'false' }",
+  ])("an exception that could not be told is told as a condition is, also beside one that could: %s", (match) => {
+    const { matched } = policy(`  - { id: a, match: { topics: ["**"], ${match} }, decision: deny }\n`).explain({
+      topic: "x",
+      payload: {},
+    });
+    expect(matched[0]).toMatchObject({ reached: "erred", error: "`job.payload.x` is missing" });
+  });
+
+  test("ten near misses at most are told, those that lack least first and in file order", () => {
+    const rules = Array.from(
+      { length: 12 },
+      (_, n) =>
+        `  - { id: r${n}, match: { topics: [y], ${n === 11 ? "" : "tenants: [t], "}actors: [a] }, decision: allow }`,
+    );
+    const { nearMisses, text } = policy(rules.join("\n")).explain({ topic: "x" });
+    expect(nearMisses.map(({ id, failing }) => [id, failing])).toEqual([
+      ["r11", 2],
+      ...Array.from({ length: 9 }, (_, n) => [`r${n}`, 3]),
+    ]);
+    expect(text).toContain("\n  `r11`: `topics` wants `y`, the job has `x` (and 1 more)\n");
+    expect(text).toContain("\n  `r0`: `topics` wants `y`, the job has `x` (and 2 more)\n");
+  });
+
+  test("of a job that no policy can be asked about there is nothing but the reason", () => {
+    const explanation = both.explain({ topic: "a..b" });
+    const reason = "the job is malformed: `topic` must be dot-separated segments of letters, digits and _:@%~+-";
+    expect(explanation).toEqual({
+      decision: both.decide({ topic: "a..b" }),
+      because: reason,
+      matched: [],
+      notReached: [],
+      nearMisses: [],
+      text: `DENY by \`@invalid\`: ${reason}\nbecause ${reason}`,
+    });
+    expect(Object.isFrozen(explanation)).toBe(true);
+  });
 });
+
+describe("explain of a job that was admitted", () => {
+  const held = policy(
+    `
+  - { id: mine, match: { risk_tags: [mine] }, decision: require_approval }
+  - { id: open, match: { topics: ["**"] }, decision: allow }
+  - { id: asks, match: { when: "'mine' in job.risk_tags" }, decision: deny }
+`,
+  );
+  const { job } = admitOf({ topic: "x", riskTags: ["mine"] });
+
+  test("says where a rule is only met by tags that nobody vouches for", () => {
+    const { decision, matched, text } = explainAdmitted(held, job, [], "restrict_only");
+    expect(decision.ruleId).toBe("asks");
+    expect(matched.map(({ id, reached }) => [id, reached])).toEqual([
+      ["mine", "restricts"],
+      ["open", "permits"],
+      ["asks", "restricts"],
+    ]);
+    expect(text).toContain("  `mine` (by tags that are only declared): nothing: the job is refused\n");
+    expect(text).toContain("  `asks` (decides, by tags that are only declared): refuses the job");
+    expect(explainAdmitted(held, job, ["mine"], "restrict_only").matched.map(({ reached }) => reached)).toEqual([
+      "permits",
+      "permits",
+      "permits",
+    ]);
+  });
+
+  test("says of such a rule that its permission does not count", () => {
+    const soft = policy(`
+  - { id: mine, match: { risk_tags: [mine] }, decision: require_approval }
+  - { id: open, match: { topics: ["**"] }, decision: allow }
+`);
+    expect(explainAdmitted(soft, job, [], "restrict_only").matched[0]).toEqual({
+      id: "mine",
+      reached: "restricts",
+      decided: true,
+      adds: ["its permission does not count", "asks 1 human to approve"],
+    });
+  });
+
+  test("is refused for what is no compiled policy", () => {
+    expect(() => explainAdmitted({} as never, job, [], "trusted")).toThrow(new TypeError("not a compiled policy"));
+    expect(() => decideAdmitted({} as never, job, [], "trusted")).toThrow(new TypeError("not a compiled policy"));
+  });
+});
+
+function admitOf(input: object) {
+  const result = admit(input, { jobId: "j", traceId: "t", maxJobBytes: DEFAULT_MAX_JOB_BYTES });
+  if (!result.ok) throw new Error(result.issue.message);
+  return result.admission;
+}

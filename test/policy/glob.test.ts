@@ -4,6 +4,9 @@ import { describe, expect, test } from "vitest";
 import { ACTOR_CHARACTER, LABEL_CHARACTER, matches, readValueGlob } from "../../src/policy/glob.js";
 import { readTopicPattern } from "../../src/policy/topic-pattern.js";
 import { createTopicTrie } from "../../src/policy/topic-trie.js";
+import { cases } from "../scale.js";
+
+const RUNS = cases("a pattern on a text", 20_000, 20_000);
 
 function matchesValue(pattern: string, value: string): boolean {
   const read = readValueGlob(pattern, LABEL_CHARACTER);
@@ -42,9 +45,24 @@ describe("topic patterns", () => {
     ["job.a*", "job.a", true],
     ["job.{a*,b}c", "job.axc", true],
     ["constructor", "constructor", true],
+    [`${"a.".repeat(127)}a*`, `${"a.".repeat(127)}ab`, true],
     ["job.__proto__", "job.constructor", false],
   ])("%s on %s is %s", (pattern, topic, wanted) => {
     expect(matchesTopic(pattern, topic)).toBe(wanted);
+  });
+
+  test("a topic that matches in several ways matches once", () => {
+    const trie = createTopicTrie<string>();
+    trie.add("**.a.**", "either side of an a");
+    expect(trie.find("a.a.a.a.a")).toEqual([["either side of an a"]]);
+  });
+
+  test("what stands under one pattern is one list, whatever the pattern is made of", () => {
+    const trie = createTopicTrie<number>();
+    const patterns = ["a", "a*", "*", "**", "a.b", "a*.b", "*.b", "**.b"];
+    for (const [index, pattern] of [...patterns, ...patterns].entries()) trie.add(pattern, index);
+    const lists = patterns.map((_, index) => [index, index + patterns.length]);
+    expect(trie.lists().toSorted(([one = 0], [other = 0]) => one - other)).toEqual(lists);
   });
 
   test.each([
@@ -97,7 +115,7 @@ describe("topic patterns", () => {
         const text = characters.join("");
         expect([glob, text, matchesTopic(glob, text)]).toEqual([glob, text, picomatch.isMatch(text, glob, options)]);
       }),
-      { seed, numRuns: 20_000 },
+      { seed, numRuns: RUNS },
     );
   });
 });
@@ -160,7 +178,7 @@ describe("value patterns", () => {
       fc.property(pattern, value, (glob, text) => {
         expect([glob, text, matchesValue(glob, text)]).toEqual([glob, text, naive(glob).test(text)]);
       }),
-      { seed, numRuns: 20_000 },
+      { seed, numRuns: RUNS },
     );
   });
 });

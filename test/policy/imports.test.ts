@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { digestBytes } from "../../src/digest.js";
 import type { PolicyIssue } from "../../src/errors.js";
 import { loadPolicy } from "../../src/load-policy.js";
 import { compilePolicy, type Policy } from "../../src/policy/policy.js";
@@ -115,6 +117,14 @@ describe("imported rules", () => {
     expect(policy.document).not.toHaveProperty("imports");
     expect(compilePolicy({ document: policy.document }).snapshot).toBe(policy.snapshot);
     expect(policy.sourceHash).not.toBe(whole.sourceHash);
+    // Of the names and the hashes of the bytes, the policy itself first.
+    const [main, other] = Object.values(files).map((text) => digestBytes("policy-source", Buffer.from(text)));
+    const listed = JSON.stringify([
+      ["", main],
+      ["b.yaml", other],
+    ]);
+    const hashed = createHash("sha256").update(`dispatch-gate/policy-sources/v1\0${listed}`).digest("hex");
+    expect(policy.sourceHash).toBe(hashed);
     // A comment in an imported file changes the bytes and not the policy; a decision changes both.
     const commented = await load({ ...files, "b.yaml": `# why\n${file("b")}` });
     const changed = await load({ ...files, "b.yaml": file("b").replace("allow", "deny") });
@@ -382,13 +392,22 @@ describe("problems across files", () => {
     expect((await load({ "policy.yaml": main(`${line}\n`), "b.yaml": file("b") })).ruleIds).toEqual(["a", "b"]);
   });
 
+  test("what an imported file has no use for is not looked into, and a key that no file has is only unknown", async () => {
+    expect(await told({ "policy.yaml": main(), "b.yaml": `${file("b")}tags: { Prod: x }\nrulez: []\n` })).toEqual([
+      "b.yaml:4:1 import_key_unused: an imported file has no use for `tags` (move it to the file that is loaded, or remove it)",
+      "b.yaml:5:1 key_unknown: unknown key `rulez` (did you mean `rules`?)",
+    ]);
+  });
+
   test("an imported file needs its version, and something to give", async () => {
     expect(await told({ "policy.yaml": main(), "b.yaml": `rules:\n${rule("b")}` })).toEqual([
       "b.yaml:1:1 key_missing: the policy must have `version`",
     ]);
-    expect(await told({ "policy.yaml": main(), "b.yaml": "version: v1\n" })).toEqual([
-      "b.yaml:1:1 key_missing: the imported file `b.yaml` must have `rules` or `outputs`",
+    const empty = { "policy.yaml": main(), "b.yaml": "# why\nversion: v1\n" };
+    expect(await told(empty)).toEqual([
+      "b.yaml:2:1 key_missing: the imported file `b.yaml` must have `rules` or `outputs`",
     ]);
+    expect((await issuesOfFiles(empty)).map(({ path }) => path)).toEqual([""]);
   });
 
   test("the vocabulary of the file that is loaded binds imported rules", async () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Constraints } from "../../src/outcome.js";
-import { meet } from "../../src/policy/meet.js";
+import { meet, meetAll } from "../../src/policy/meet.js";
 import { cases, FULL_TIME } from "../scale.js";
 
 const texts = fc.array(fc.constantFrom("/a", "/b", "/c", "/a/b"), { maxLength: 3 });
@@ -95,4 +95,15 @@ test("absent is not zero and not the empty list", () => {
   expect(meet({}, { maxRetries: 0 })).toEqual({ maxRetries: 0 });
   expect(meet({}, { network: { allow: [[]] } })).toEqual({ network: { allow: [[]] } });
   expect(meet({}, {})).toEqual({});
+});
+
+test("lists come out sorted, and so do lists of lists", () => {
+  const [a, b, c] = [
+    { paths: { read: [["/c"], ["/b", "/a"]] } },
+    { paths: { read: [["/b"]] } },
+    { paths: { read: [["/a"]] } },
+  ];
+  const read = [["/a", "/b"], ["/a"], ["/b"], ["/c"]];
+  expect(meetAll([a, b, c])).toEqual({ paths: { read } });
+  expect(meetAll([c, b, a])).toEqual({ paths: { read } });
 });

@@ -172,6 +172,8 @@ describe("what YAML must not do in a policy", () => {
     const codes = issuesOf(yaml).map(({ code, line, column }) => [code, line, column]);
     expect(codes).toContainEqual(["number_invalid", 6, 24]);
     expect(codes).toContainEqual(["number_invalid", 6, 42]);
+    // Beside what else is wrong.
+    expect(issuesOf(`${GOOD}tiers: 1e999\nrulez: []\n`).map(({ code }) => code)).toContain("key_unknown");
   });
 
   test("`__proto__` is no key", () => {

@@ -58,11 +58,20 @@ const ASKED: ReadonlyMap<string, readonly string[] | null> = new Map([
   ["size(job.risk_tags) == 1", null],
 ]);
 
-const glob = (pattern: string, any: string): RegExp =>
-  new RegExp(
-    `^${pattern.replace(/[{},*?]|\W/g, (c) => ({ "{": "(?:", "}": ")", ",": "|", "*": `${any}*`, "?": any })[c] ?? `\\${c}`)}$`,
-    "s",
-  );
+function glob(pattern: string, any: string): RegExp {
+  let depth = 0;
+  const written = pattern.replace(/[{},*?]|\W/g, (c) => {
+    if (c === "*") return `${any}*`;
+    if (c === "?") return any;
+    if (c === "{") depth += 1;
+    if (c === "}") depth -= 1;
+    if (c === "{") return "(?:";
+    if (c === "}") return ")";
+    // Outside of braces a comma stands for itself.
+    return c === "," && depth > 0 ? "|" : `\\${c}`;
+  });
+  return new RegExp(`^${written}$`, "s");
+}
 
 function topicMatches(pattern: readonly string[], topic: readonly string[]): boolean {
   const [step, ...steps] = pattern;

@@ -86,7 +86,7 @@ test("every flipped bit inside an event's bytes is told, and none anywhere crash
   writeFileSync(path, file);
   expect(await verdict(path)).toMatchObject({ problems: [], integrity: "ok" });
 
-  const count = cases("bit flips", 80, 10_000);
+  const count = cases("bit flips", 40, 10_000);
   const draw = drawFrom(Number(process.env.SEED) + 1);
   const inside = (at: number): boolean => events.some(([from, to]) => at >= from && at < to);
   const missed: string[] = [];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, test } from "vitest";
 import { storeContract } from "../../src/store/contract.js";
 import { createMemoryStore } from "../../src/store/memory.js";
-import { openSqliteStore } from "../../src/store/sqlite/store.js";
+import { openSqliteStore } from "../../src/store/sqlite/reopening.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -239,7 +239,9 @@ describe("what is erased from a file", { timeout: 60_000 }, () => {
     expect(connection.pragma("wal_checkpoint(TRUNCATE)", { simple: true })).toBe(0);
     connection.close();
     const found = wanted.foundIn(readFileSync(join(other, "gate.db")));
-    expect(found).toEqual(expect.arrayContaining(["plain-200 salt", "plain-20000 hash", "plain-20000 payload"]));
+    // Of every kind something stands yet, of which job is the page's affair: what is left free of one may be written over by another.
+    const kinds = new Set(found.map((name) => name.slice(name.indexOf(" ") + 1)));
+    expect([...kinds]).toEqual(expect.arrayContaining(["salt", "hash", "payload", "gave"]));
     expect(found.length).toBeGreaterThan(wanted.names().length / 2);
   });
 

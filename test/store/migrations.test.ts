@@ -1,11 +1,14 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { outputViewOf, quarantineOf } from "../../src/store/quarantine.js";
 import { loadDriver } from "../../src/store/sqlite/driver.js";
 import { APPLICATION_ID, MIGRATIONS } from "../../src/store/sqlite/migrations.js";
-import { openSqliteStore } from "../../src/store/sqlite/store.js";
+import { openSqliteStore } from "../../src/store/sqlite/reopening.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -94,3 +97,19 @@ test("an output that schema 3 withheld is found by its own id, and cannot be rel
   expect((await store.change({ kind: "release", now: 2, waitMs: 1_000, ...step })).status).toBe("not_kept");
   await store.close();
 });
+
+// No file may grow beyond a limit of the process: the system refuses such writes as it does on a broken disk.
+test.skipIf(process.platform !== "linux")(
+  "a disk that fails while a database is made is told as such, and the file can be opened later",
+  async () => {
+    const path = join(folder, "limited.db");
+    const child = fork(fileURLToPath(new URL("../children/limited.ts", import.meta.url)), [path, "65536"], {
+      execArgv: ["--import", "tsx"],
+    });
+    const [said] = await once(child, "message");
+    expect(said).toEqual({ code: "store_io", cause: "SQLITE_IOERR_WRITE" });
+    const store = await openSqliteStore(path);
+    expect(await store.read({ kind: "time" })).toEqual({ at: 0 });
+    await store.close();
+  },
+);

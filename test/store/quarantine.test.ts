@@ -31,6 +31,7 @@ function rowOf(result: Partial<Quarantine>, changes: Partial<JobRow> = {}): JobR
     createdAt: 1,
     updatedAt: 2,
     erasedAt: null,
+    degraded: false,
     ...changes,
   };
 }

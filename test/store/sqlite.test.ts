@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
@@ -14,13 +14,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { StoreError } from "../../src/errors.js";
 import { type Connection, isSafeVersion, loadDriver } from "../../src/store/sqlite/driver.js";
 import { MIGRATIONS } from "../../src/store/sqlite/migrations.js";
 import { openConnection } from "../../src/store/sqlite/open.js";
-import { openSqliteStore } from "../../src/store/sqlite/store.js";
+import { openSqliteStore, type SqliteStore } from "../../src/store/sqlite/reopening.js";
+import { forkChild } from "../child.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dispatch-gate-"));
 const children: ChildProcess[] = [];
@@ -62,7 +62,7 @@ describe("a path that cannot hold a gate's database", () => {
 
   test("a folder that does not exist", async () => {
     const error = await errorOf(join(folder, "nowhere", "gate.db"));
-    expect([error.code, error.help]).toEqual(["store_path_invalid", "make the folder first"]);
+    expect([error.code, error.help]).toEqual(["store_unreachable", "make the folder first"]);
   });
 
   test("a file that is not SQLite stays as it is", async () => {
@@ -138,7 +138,7 @@ describe("an open database", () => {
   test("is its owner's alone, in write-ahead mode, and synchronous FULL after its first write", async () => {
     const path = fresh();
     const connection = await openConnection(path);
-    connection.exec("INSERT INTO owners VALUES ('o', 1, 'r', 's', 1)");
+    connection.exec("INSERT INTO owners VALUES ('o', 1, 'r', 's', 1, 'closed')");
     expect(connection.pragma("synchronous", { simple: true })).toBe(2);
     expect(connection.pragma("journal_mode", { simple: true })).toBe("wal");
     expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -198,9 +198,7 @@ describe("a lock that another process holds", () => {
 
   /** A real process that holds the write lock for so long. */
   async function hold(path: string, ms: number): Promise<void> {
-    const child = fork(fileURLToPath(new URL("../children/lock-holder.ts", import.meta.url)), [path, String(ms)], {
-      execArgv: ["--import", "tsx"],
-    });
+    const child = forkChild("lock-holder", [path, String(ms)]);
     children.push(child);
     await new Promise((resolve) => child.once("message", resolve));
   }
@@ -275,7 +273,7 @@ describe("a file that is no longer where it was", () => {
     renameSync(`${path}.backup`, path);
     for (let tries = 0; tries < 2; tries += 1) {
       await expect(store.change(change)).rejects.toMatchObject({
-        code: tries === 0 ? "store_head_changed" : "store_io",
+        code: "store_head_changed",
         message: tries === 0 ? expect.stringContaining("another file is in its place") : expect.any(String),
       });
     }
@@ -288,6 +286,64 @@ describe("a file that is no longer where it was", () => {
     await store.change(change);
     rmSync(path);
     await expect(store.change(change)).rejects.toMatchObject({ code: "store_head_changed" });
+    await store.close();
+  });
+
+  const more = async (store: SqliteStore, count: number): Promise<void> => {
+    for (let n = 0; n < count; n += 1) await store.change(change);
+  };
+  /** Another process, so that no lock of this one is dropped. */
+  const other = (command: string, ...args: readonly string[]): void => {
+    execFileSync(command, args, { stdio: "ignore" });
+  };
+
+  // What a connection remembers of a page is good for as long as nobody commits: who copies over the file does not.
+  test("stops it also where an older copy was written over the file, and the connection remembers the pages", async () => {
+    const path = fresh();
+    const store = await openSqliteStore(path);
+    await more(store, 10);
+    const checkpoint = await raw(path);
+    checkpoint.pragma("wal_checkpoint(TRUNCATE)", { simple: true });
+    other("cp", path, `${path}.backup`);
+    // More than stands on the page that the next step writes anew.
+    await more(store, 200);
+    checkpoint.pragma("wal_checkpoint(TRUNCATE)", { simple: true });
+    await more(store, 1);
+    other("cp", `${path}.backup`, path);
+    await expect(store.change(change)).rejects.toMatchObject({
+      code: expect.stringMatching(/^store_(head_changed|corrupt)$/),
+    });
+    await expect(store.change(change)).rejects.toMatchObject({
+      code: expect.stringMatching(/^store_(head_changed|corrupt)$/),
+      message: expect.stringContaining("stopped after an earlier error"),
+    });
+    checkpoint.close();
+    await store.close();
+  });
+
+  test.each(["-wal", "-shm"])(
+    "stops it where its %s was taken away: what is written to that would be gone with it",
+    async (end) => {
+      const path = fresh();
+      const store = await openSqliteStore(path);
+      await more(store, 3);
+      other("rm", `${path}${end}`);
+      await expect(store.change(change)).rejects.toMatchObject({ code: "store_head_changed" });
+      await store.close();
+    },
+  );
+
+  test("goes on where its log was moved into the file by another process, as often as that happens", async () => {
+    const path = fresh();
+    const store = await openSqliteStore(path);
+    const checkpoint = await raw(path);
+    for (let round = 0; round < 5; round += 1) {
+      await more(store, 120);
+      expect(checkpoint.pragma("wal_checkpoint(TRUNCATE)", { simple: true })).toBe(0);
+    }
+    await more(store, 1);
+    expect((await store.read({ kind: "tree" })).tree?.size).toBe(601);
+    checkpoint.close();
     await store.close();
   });
 });

@@ -154,6 +154,9 @@ export async function takeStep(world: World, draw: Draw): Promise<string> {
   else {
     world.clock.advance(31_000);
     await gate.recover();
+    // Halted rarely and not for long: nothing else would happen.
+    await gate.halt({ by: "ann", reason: `step ${world.steps}`, abort: world.steps % 2 === 0 ? "none" : "running" });
+    await gate.unhalt({ by: "bob", reason: "again" });
   }
   return `${kind} ${id}`;
 }

@@ -50,10 +50,9 @@ function misuse(op: Arithmetic, left: Expression, right: Expression): Misuse | n
   const [whole, other] = left.kind === "int" ? [left, right] : [right, left];
   if (op === "%") {
     if (left.kind === "int" && right.kind === "int") return null;
-    const double = left.kind === "int" ? right : left;
     return {
       message: "`%` works on integers, and a job's numbers are doubles",
-      help: `write \`int(${bare(double)}) % ${double === left ? bare(right) : "…"}\``,
+      help: `write \`${integer(left)} % ${integer(right)}\``,
     };
   }
   if (whole.kind !== "int" || other.kind === "int") return null;
@@ -61,6 +60,10 @@ function misuse(op: Arithmetic, left: Expression, right: Expression): Misuse | n
   const message = `\`${op}\` cannot mix an integer with a double, and a job's numbers are doubles`;
   if (whole.constant !== undefined) return { message, help: `write \`${whole.constant}.0\`` };
   return { message, help: `write \`double(${bare(whole)})\`` };
+}
+
+function integer(part: Expression): string {
+  return part.kind === "int" ? bare(part) : `int(${bare(part)})`;
 }
 
 function bare(part: Expression): string {

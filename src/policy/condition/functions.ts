@@ -99,7 +99,8 @@ export function compileMethod(
   args: readonly Expression[],
 ): Expression {
   const size = CONVERSIONS.get("size");
-  if (name === "size" && args.length === 0 && size !== undefined) {
+  if (name === "size" && size !== undefined) {
+    if (args.length > 0) return problem(context, node, "`size` takes no value");
     return compileConversion(context, node, name, size, receiver);
   }
   const one = OF_TEXT.get(name);

@@ -1,4 +1,5 @@
 import type { ASTNode } from "@marcbachmann/cel-js";
+import type { Json } from "../../outcome.js";
 import { type Context, type Expression, expression, neighbours, probe, problem } from "./expression.js";
 import { type Kind, NAMES } from "./fields.js";
 import {
@@ -102,10 +103,7 @@ export function compileIn(context: Context, node: ASTNode, left: Expression, rig
   if (Array.isArray(right.constant)) {
     for (const value of right.constant as readonly Value[]) probe(context, left.path, neighbours(value));
   }
-  const { constant } = left;
-  if (constant !== undefined && typeof constant !== "bigint" && right.kind !== "map") {
-    probe(context, right.path, neighbours(constant).length > 0 ? [neighbours(constant).slice(0, 1), []] : []);
-  }
+  if (left.constant !== undefined && right.kind !== "map") probe(context, right.path, holding(left.constant));
   const among = constantTexts(right.constant);
   const [runLeft, runRight] = [left.run, right.run];
   const made = expression(context, node, { kind: "bool" }, (run) => {
@@ -119,6 +117,12 @@ export function compileIn(context: Context, node: ASTNode, left: Expression, rig
     return Object.hasOwn(place, value) && place[value] !== undefined;
   });
   return made;
+}
+
+/** Lists worth trying where a constant is looked for: one that holds it, and one that is empty. */
+function holding(constant: Value): readonly Json[] {
+  if (typeof constant === "bigint") return [[Number(constant)], []];
+  return typeof constant === "object" && constant !== null ? [] : [[constant], []];
 }
 
 /** A written list of texts, made into a set. */

@@ -29,6 +29,7 @@ export const owner = (id: string, leaseUntil = T0 + 30_000): OwnerRow => ({
   realm: "r",
   started: "s",
   leaseUntil,
+  failMode: "closed",
 });
 
 export async function activate(store: Store, snapshot = "snap-1", now = T0): Promise<void> {
@@ -79,6 +80,7 @@ export function claimOf(changes: ClaimChanges = {}): ClaimRequest {
     limits: [],
     pools: [],
     decision: '{"type":"ALLOW"}',
+    counted: [],
     constraints: '{"maxRuntimeSec":5}',
     facts,
     dispatching: verdict.kind === "permit" ? sealEvent("job.dispatching", now, facts) : null,

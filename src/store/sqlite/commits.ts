@@ -22,6 +22,10 @@ export interface Commits {
   readonly end: () => Promise<void>;
   /** Throws when the connection may no longer be used. */
   readonly check: () => void;
+  /** The error after which nothing is done any more; null while there is none. */
+  readonly stoppedBy: () => StoreError | null;
+  /** The store's own error for what the driver threw; one after which the connection may not be used any more stops it. */
+  readonly fault: (error: unknown) => StoreError;
 }
 
 interface Waiting {
@@ -43,6 +47,20 @@ const MAX_PAUSE_MS = 20;
  */
 const CHECKPOINT_EVERY = 1_000;
 
+/**
+ * Frames of the write-ahead log above which a checkpoint makes sure that it begins anew: 16 MiB of the usual pages. One process
+ * alone stays below.
+ */
+const MOST_FRAMES = 4_000;
+
+/** Longest pause before the log is tried to begin anew once more, in milliseconds: each try holds the event loop for an fsync. */
+const RESTART_PAUSE_MS = 200;
+
+/** True for what may have ended the transaction that it came in: no other step of it can be committed any more. */
+function endsAll(error: StoreError): boolean {
+  return isPoison(error) || error.code === "store_full";
+}
+
 /** What commits are made on. */
 export interface CommitParts {
   /** Its busy timeout MUST be 0: the event loop never waits for a lock. */
@@ -60,6 +78,8 @@ export function shareCommits({ connection, path, ledger }: CommitParts, options:
   const savepoint = connection.prepare("SAVEPOINT step");
   const release = connection.prepare("RELEASE step");
   const undo = connection.prepare("ROLLBACK TO step");
+  const passive = connection.prepare("PRAGMA wal_checkpoint(PASSIVE)");
+  const anew = connection.prepare("PRAGMA wal_checkpoint(RESTART)");
 
   let queue: Waiting[] = [];
   let scheduled = false;
@@ -67,16 +87,18 @@ export function shareCommits({ connection, path, ledger }: CommitParts, options:
   let broken: StoreError | null = null;
   let commits = 0;
   let sinceCheckpoint = 0;
+  let restarting: NodeJS.Timeout | undefined;
   let idle: (() => void)[] = [];
 
   const check = (): void => {
     if (broken !== null) {
-      throw new StoreError("store_io", "the store stopped after an earlier error", {
+      throw new StoreError(broken.code, `the store stopped after an earlier error: ${broken.message}`, {
         help: "find the cause, then open the gate again",
         cause: broken,
+        nothingDone: true,
       });
     }
-    if (ended) throw new StoreError("store_closed", "the store is closed");
+    if (ended) throw new StoreError("store_closed", "the store is closed", { nothingDone: true });
   };
 
   const schedule = (): void => {
@@ -104,7 +126,7 @@ export function shareCommits({ connection, path, ledger }: CommitParts, options:
         queue = [...group, ...queue];
         pause();
       } else {
-        failGroup(group, error);
+        failGroup(group, error, { nothingDone: true });
         next();
       }
       return;
@@ -114,7 +136,7 @@ export function shareCommits({ connection, path, ledger }: CommitParts, options:
     } catch (error) {
       rollBackQuietly();
       // Whether a commit that failed is on the disk is not known, so nobody is told that it is.
-      failGroup(group, error);
+      failGroup(group, error, { nothingDone: false });
       next();
       return;
     }
@@ -158,6 +180,8 @@ export function shareCommits({ connection, path, ledger }: CommitParts, options:
         release.run();
         return { ok: true, value };
       } catch (error) {
+        // After some errors SQLite has rolled back all of it, and what follows must not be committed as if it had not.
+        if (endsAll(storeErrorOf(error, path))) throw error;
         undo.run();
         release.run();
         ledger.undo(mark);
@@ -179,7 +203,28 @@ export function shareCommits({ connection, path, ledger }: CommitParts, options:
   const checkpoint = (): void => {
     if (!connection.open || broken !== null) return;
     try {
-      connection.pragma("wal_checkpoint(PASSIVE)", { simple: true });
+      const { log } = passive.get() ?? {};
+      if (Number(log) > MOST_FRAMES) restart();
+    } catch (error) {
+      if (!isBusy(error)) fault(error);
+    }
+  };
+
+  /**
+   * Lets the log begin anew. With several processes there is nearly always one that writes while another moves what is there, so
+   * that the log would go on behind it, and grow, for as long as they write: what is left is moved with writers kept out. That waits
+   * for nobody either; where one of them is at it, or a reader, it is tried again.
+   */
+  const restart = (): void => {
+    if (restarting !== undefined || !connection.open || broken !== null) return;
+    try {
+      const { busy } = anew.get() ?? {};
+      if (busy === 0) return;
+      restarting = setTimeout(() => {
+        restarting = undefined;
+        restart();
+      }, Math.random() * RESTART_PAUSE_MS);
+      restarting.unref();
     } catch (error) {
       if (!isBusy(error)) fault(error);
     }
@@ -200,6 +245,7 @@ export function shareCommits({ connection, path, ledger }: CommitParts, options:
       reject(
         new StoreError("store_busy", `the database stayed locked by another process: \`${path}\``, {
           help: "try again; look for a process that holds a long transaction",
+          nothingDone: true,
         }),
       );
     }
@@ -211,8 +257,9 @@ export function shareCommits({ connection, path, ledger }: CommitParts, options:
     return stored;
   };
 
-  const failGroup = (group: readonly Waiting[], error: unknown): void => {
-    const stored = fault(error);
+  const failGroup = (group: readonly Waiting[], error: unknown, known: { readonly nothingDone: boolean }): void => {
+    const { code, message, help, cause } = fault(error);
+    const stored = new StoreError(code, message, { help, cause, ...known });
     for (const { reject } of group) reject(stored);
   };
 
@@ -232,6 +279,8 @@ export function shareCommits({ connection, path, ledger }: CommitParts, options:
 
   return {
     check,
+    stoppedBy: () => broken,
+    fault,
     count: () => commits,
     run: <T>(step: () => T, waitMs: number) =>
       new Promise<T>((resolve, reject) => {

@@ -118,7 +118,7 @@ const CODES: readonly (readonly [prefix: string, code: StoreErrorCode, message: 
   ],
   [
     "SQLITE_CANTOPEN",
-    "store_path_invalid",
+    "store_unreachable",
     "the database cannot be opened",
     "check the path, and the permissions of its folder",
   ],

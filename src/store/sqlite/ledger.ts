@@ -17,6 +17,7 @@ import type { SubtreeHash } from "../../evidence/proof.js";
 import { TILE_WIDTH } from "../../evidence/tiled-tree.js";
 import { rootAt } from "../prove.js";
 import type { Connection } from "./driver.js";
+import type { FilesSeen } from "./files.js";
 
 /**
  * The log of one SQLite file with its Merkle tree. The frontier is written in the transaction of the events that it is of. Every
@@ -37,6 +38,8 @@ export interface Ledger {
   readonly end: () => void;
   /** The transaction is durable: the head is from now on what must be gone on from. */
   readonly committed: () => void;
+  /** What must be gone on from. */
+  readonly acknowledged: () => Frontier;
   /** The tree as it stands within the transaction, for {@link Ledger.undo}. */
   readonly mark: () => Frontier;
   /** Goes back to a mark, where a savepoint was rolled back. */
@@ -54,10 +57,16 @@ const LEVELS = Math.log2(TILE_WIDTH);
 const CATCH_UP = 256;
 
 /**
- * Opens the log on a connection whose schema is current. `isInPlace` says whether the path still leads to the file that the
- * connection has open: one that was moved away would take what is written with it.
+ * Opens the log on a connection whose schema is current. `from`: what an earlier connection acknowledged, which the log MUST go on
+ * from. `look` says what became of the files that the connection has open: one
+ * that was moved away would take what is written with it, and one that was written over is not what the connection remembers of it.
  */
-export function openLedger(connection: Connection, path: string, isInPlace: () => boolean = () => true): Ledger {
+export function openLedger(
+  connection: Connection,
+  path: string,
+  look: () => FilesSeen = () => "same",
+  from?: Frontier,
+): Ledger {
   const readTree = connection.prepare(
     "SELECT size, frontier, (SELECT max(seq) FROM events) AS last FROM tree WHERE id = 1",
   );
@@ -158,11 +167,13 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
   let acknowledged: Frontier = begun;
   let tree: Frontier = begun;
 
+  /** That the tree is of the events and tiles that the database has. */
+  const isOf = (tree: Frontier): boolean => sameHash(rootAt(tree.size, subtree), rootOf(tree));
+
   /** That the head goes on from what was acknowledged. */
   const check = (found: Frontier, known: Frontier): void => {
     if (found.size < known.size) throw changed(`it has ${found.size} events, and had ${known.size}`);
     const others = found.size - known.size;
-    const isOf = (tree: Frontier): boolean => sameHash(rootAt(tree.size, subtree), rootOf(tree));
     // What others appended is hashed, so that it is seen to be what their head is of; of very much, the tiles say both.
     const same =
       others <= CATCH_UP
@@ -171,13 +182,22 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
     if (!same) throw changed(`its first ${known.size} events are others`);
   };
 
+  if (from !== undefined) {
+    check(begun, from);
+    if (!isOf(from)) throw changed("its events are not what they were");
+  }
+
   return {
     begin: () => {
-      if (!isInPlace()) throw changed("another file is in its place");
+      const seen = look();
+      if (seen === "replaced") throw changed("another file is in its place");
+      // What is remembered of a file that was written to says nothing about what it is now.
+      if (seen === "touched") connection.pragma("shrink_memory", { simple: true });
       const { tree: found, isWhole } = readHead();
       if (!isWhole) throw changed("its tree is not of its events");
       begun = found;
       if (begun !== acknowledged) check(begun, acknowledged);
+      if (seen === "touched" && !isOf(begun)) throw changed("its events are not what they were");
       tree = begun;
     },
     append: ({ at, type, traceId, approvalId, text }) => {
@@ -198,6 +218,7 @@ export function openLedger(connection: Connection, path: string, isInPlace: () =
     committed: () => {
       acknowledged = tree;
     },
+    acknowledged: () => acknowledged,
     mark: () => tree,
     undo: (mark) => {
       tree = mark;

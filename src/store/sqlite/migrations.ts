@@ -253,4 +253,24 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE jobs ADD COLUMN erased_at INTEGER;
   CREATE INDEX approvals_by_job ON approvals (job_id, tenant_id);
   `,
+  `
+  -- Each turn of the switch that stops every claim: the last one counts.
+  CREATE TABLE halts (
+    number  INTEGER PRIMARY KEY,
+    halted  INTEGER NOT NULL,
+    by_id   TEXT NOT NULL,
+    reason  TEXT NOT NULL,
+    abort   TEXT NOT NULL,
+    at      INTEGER NOT NULL
+  ) STRICT;
+
+  -- What a process does while the store is away.
+  ALTER TABLE owners ADD COLUMN fail_mode TEXT NOT NULL DEFAULT 'closed';
+
+  -- Whether a job was claimed while the store was away.
+  ALTER TABLE jobs ADD COLUMN degraded INTEGER NOT NULL DEFAULT 0;
+
+  -- Jobs of which nobody knows how they ended, for whoever finds out.
+  CREATE INDEX jobs_unknown ON jobs (id, tenant_id) WHERE status = 'UNKNOWN';
+  `,
 ];

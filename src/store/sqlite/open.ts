@@ -1,7 +1,7 @@
 import { closeSync, openSync, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { StoreError } from "../../errors.js";
+import { StoreError, type StoreErrorCode } from "../../errors.js";
 import { type Connection, isBusy, isSafeVersion, keepReachable, loadDriver, storeErrorOf } from "./driver.js";
 import { openLedger } from "./ledger.js";
 import { APPLICATION_ID, MIGRATIONS, TREE_SINCE } from "./migrations.js";
@@ -21,28 +21,17 @@ export async function openConnection(path: string, presence: Presence = "any"): 
   let connection: Connection | undefined;
   try {
     connection = keepReachable(new Database(file, { timeout: 0, fileMustExist: !memory }));
-    checkLibrary(connection);
+    // Also what reads no more than a version reads the schema first, which is locked while another process makes it.
+    await untilFree(() => checkLibrary(connection as Connection));
     await untilFree(() => checkIdentity(connection as Connection, file, presence));
     await untilFree(() => setPragmas(connection as Connection, memory));
     await untilFree(() => migrate(connection as Connection, file));
-    assertDurable(connection, memory, file);
+    await untilFree(() => assertDurable(connection as Connection, memory, file));
     return connection;
   } catch (error) {
     connection?.close();
     throw storeErrorOf(error, file);
   }
-}
-
-/** Tells whether the path still leads to the file that it leads to now. Looks from outside: reading it would drop SQLite's locks. */
-export function standsAt(path: string): () => boolean {
-  if (path === ":memory:") return () => true;
-  const file = resolve(path);
-  const options = { bigint: true, throwIfNoEntry: false } as const;
-  const first = statSync(file, options);
-  return () => {
-    const now = statSync(file, options);
-    return now !== undefined && now.ino === first?.ino && now.dev === first.dev;
-  };
 }
 
 /** A lock held by somebody else is waited for between turns of the event loop, never inside one. */
@@ -69,7 +58,7 @@ function prepareFile(file: string, presence: Presence): void {
   if (found === null) {
     const folder = look(dirname(file));
     if (folder?.isDirectory() !== true) {
-      throw new StoreError("store_path_invalid", `the folder of the database does not exist: \`${dirname(file)}\``, {
+      throw new StoreError("store_unreachable", `the folder of the database does not exist: \`${dirname(file)}\``, {
         help: "make the folder first",
       });
     }
@@ -109,17 +98,27 @@ function create(file: string): void {
     const code = (cause as NodeJS.ErrnoException).code;
     // Another process was quicker: then it is an existing file, and SQLite will say what it is.
     if (code === "EEXIST") return;
-    const readOnly = code === "EROFS" || code === "EACCES" || code === "EPERM";
+    const help = "check its folder: whether it is there, may be written to, and has room";
     throw new StoreError(
-      readOnly ? "store_read_only" : "store_path_invalid",
+      NOT_CREATED.get(code ?? "") ?? "store_path_invalid",
       `the database cannot be created: \`${file}\``,
       {
-        help: "check the permissions of its folder",
+        help,
         cause,
       },
     );
   }
 }
+
+/** What the system says of a file that it cannot make. */
+const NOT_CREATED: ReadonlyMap<string, StoreErrorCode> = new Map<string, StoreErrorCode>([
+  ["EROFS", "store_read_only"],
+  ["EACCES", "store_read_only"],
+  ["EPERM", "store_read_only"],
+  ["ENOSPC", "store_full"],
+  ["EDQUOT", "store_full"],
+  ["EIO", "store_io"],
+]);
 
 function checkLibrary(connection: Connection): void {
   const version = String(connection.prepare("SELECT sqlite_version() AS version").get()?.version);
@@ -131,9 +130,7 @@ function checkLibrary(connection: Connection): void {
 
 /** Reads only: a file that is not ours, or newer than this code, is left as it is. */
 function checkIdentity(connection: Connection, file: string, presence: Presence): void {
-  const version = connection.pragma("user_version", { simple: true }) as number;
-  const application = connection.pragma("application_id", { simple: true }) as number;
-  const objects = Number(connection.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n);
+  const { version, application, objects } = readIdentity(connection);
   const empty = objects === 0 && application === 0 && version === 0;
   if (empty && presence === "any") return;
   if (application !== APPLICATION_ID) {
@@ -152,6 +149,20 @@ function checkIdentity(connection: Connection, file: string, presence: Presence)
       `the database has schema ${version}, and this version of dispatch-gate knows ${MIGRATIONS.length}: \`${file}\``,
       { help: "update dispatch-gate, or give another path" },
     );
+  }
+}
+
+/** As of one moment: another process may be making the schema just now. */
+function readIdentity(connection: Connection): Readonly<Record<"version" | "application" | "objects", number>> {
+  connection.exec("BEGIN");
+  try {
+    return {
+      objects: Number(connection.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n),
+      version: connection.pragma("user_version", { simple: true }) as number,
+      application: connection.pragma("application_id", { simple: true }) as number,
+    };
+  } finally {
+    connection.exec("ROLLBACK");
   }
 }
 
@@ -184,8 +195,17 @@ function migrate(connection: Connection, file: string): void {
     }
     connection.exec("COMMIT");
   } catch (error) {
-    connection.exec("ROLLBACK");
+    rollBackQuietly(connection);
     throw error;
+  }
+}
+
+/** After most errors of a disk SQLite has rolled back by itself, and says so: that MUST NOT stand in for what went wrong. */
+function rollBackQuietly(connection: Connection): void {
+  try {
+    connection.exec("ROLLBACK");
+  } catch {
+    // There was nothing to roll back any more.
   }
 }
 

@@ -1,6 +1,6 @@
-import type { LogSource, Pages, RawApproval, RawJob, RawPolicy, RawValue, RawVote } from "../verify/source.js";
+import type { LogSource, Pages, RawApproval, RawHalt, RawJob, RawPolicy, RawValue, RawVote } from "../verify/source.js";
 import type { Bound, Connection, Row, Statement } from "./driver.js";
-import { approvalOf, voteOf } from "./read-rows.js";
+import { approvalOf, haltOf, voteOf } from "./read-rows.js";
 
 /** The log and the tables of a gate's database, row by row as they stand there. */
 export function readLogSource(connection: Connection): LogSource {
@@ -17,6 +17,7 @@ export function readLogSource(connection: Connection): LogSource {
   const approval = exists("approvals WHERE id = ?");
   const vote = exists("votes WHERE approval_id = ? AND number = ?");
   const policy = exists("policies WHERE epoch = ?");
+  const halt = exists("halts WHERE number = ?");
   const value = exists("vault WHERE job_id = ? AND tenant_id = ? AND kind = ?");
 
   const pages = <Found extends Row, Made = Found>(
@@ -43,7 +44,7 @@ export function readLogSource(connection: Connection): LogSource {
     tileCount: () => Number(tileCount.get()?.n ?? 0),
     checkpoints: (after, limit) => checkpoints.all(after, limit) as unknown as ReturnType<LogSource["checkpoints"]>,
     jobs: pages<RawJob>(
-      `SELECT id, tenant_id, trace_id, status, owner, approval_id, reason, commitment, erased_at,
+      `SELECT id, tenant_id, trace_id, status, owner, approval_id, reason, commitment, erased_at, degraded,
          CASE status WHEN 'QUARANTINED' THEN result END AS result FROM jobs`,
       ["id", "tenant_id"],
     ),
@@ -57,6 +58,10 @@ export function readLogSource(connection: Connection): LogSource {
       read: () => voteOf(row),
     })),
     policies: pages<RawPolicy>("SELECT epoch, snapshot, document FROM policies", ["epoch"]),
+    halts: pages<Row, RawHalt>("SELECT * FROM halts", ["number"], (row) => ({
+      number: row.number,
+      read: () => haltOf(row),
+    })),
     values: pages<RawValue>(
       `SELECT job_id, tenant_id, kind, salt, value, CASE kind WHEN 'job' THEN
          (SELECT hash FROM jobs j WHERE j.id = vault.job_id AND j.tenant_id = vault.tenant_id) END AS hash
@@ -68,6 +73,7 @@ export function readLogSource(connection: Connection): LogSource {
       approval: (id) => approval.get(id) !== undefined,
       vote: (approvalId, number) => vote.get(approvalId, number) !== undefined,
       policy: (epoch) => policy.get(epoch) !== undefined,
+      halt: (number) => halt.get(number) !== undefined,
       value: (tenantId, jobId, kind) => value.get(jobId, tenantId, kind) !== undefined,
     },
   };

@@ -5,6 +5,7 @@ import type {
   ActivePolicy,
   ApprovalRow,
   CheckpointRow,
+  HaltRow,
   JobHold,
   JobRow,
   KeptValue,
@@ -30,6 +31,17 @@ export function policyOf(row: Row): ActivePolicy {
   return { epoch: row.epoch as number, snapshot: row.snapshot as string, document: row.document as string };
 }
 
+export function haltOf(row: Row): HaltRow {
+  return {
+    number: row.number as number,
+    halted: row.halted === 1,
+    by: row.by_id as string,
+    reason: row.reason as string,
+    abort: row.abort as HaltRow["abort"],
+    at: row.at as number,
+  };
+}
+
 export function ownerOf(row: Row): OwnerRow {
   return {
     id: row.id as string,
@@ -37,6 +49,7 @@ export function ownerOf(row: Row): OwnerRow {
     realm: row.realm as string,
     started: row.started as string,
     leaseUntil: row.lease_until as number,
+    failMode: row.fail_mode === "open" ? "open" : "closed",
   };
 }
 
@@ -59,6 +72,7 @@ export function jobOf(row: Row): JobRow {
     createdAt: row.created_at as number,
     updatedAt: row.updated_at as number,
     erasedAt: row.erased_at as number | null,
+    degraded: row.degraded === 1,
   };
 }
 

@@ -25,6 +25,7 @@ export async function replayOnDisk(): Promise<{ readonly state: ReplayState; rea
       approvals: shelfIn(connection, "approvals"),
       votes: shelfIn(connection, "votes"),
       policies: shelfIn(connection, "policies"),
+      halts: shelfIn(connection, "halts"),
       values: shelfIn(connection, "vault"),
     },
     close: () => connection.close(),

@@ -1,7 +1,8 @@
-import { resolve } from "node:path";
+import { statfsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { StoreError } from "../../errors.js";
 import { writeBase64 } from "../../evidence/base64.js";
-import { rootOf } from "../../evidence/merkle.js";
+import { type Frontier, rootOf } from "../../evidence/merkle.js";
 import { isOpen, isReleased } from "../approval-state.js";
 import { looksAtQueue, type QueueView } from "../claim-step.js";
 import { isAskedFor } from "../event-filter.js";
@@ -30,8 +31,9 @@ import { proveConsistency, proveInclusion, proveRoot } from "../prove.js";
 import { type ApprovalRow, type JobRow, type Judgement, type Recorded, recorded } from "../rows.js";
 import { shareCommits } from "./commits.js";
 import { type Connection, isBusy, storeErrorOf } from "./driver.js";
+import { watchFiles } from "./files.js";
 import { type Ledger, openLedger } from "./ledger.js";
-import { openConnection, type Presence, standsAt, untilFree } from "./open.js";
+import { openConnection, type Presence, untilFree } from "./open.js";
 import { prepareTables, type Tables } from "./tables.js";
 import { verifyInMemory, verifyOpenFile } from "./verify.js";
 import { watchFile } from "./watch.js";
@@ -53,19 +55,34 @@ export interface SqliteStoreOptions {
   readonly presence?: Presence;
 }
 
-/** An SQLite store, with what measuring it needs. */
-export interface SqliteStore extends Store {
-  /** Commits made by this store since it was opened. */
+/** One connection to a file, as a store. */
+export interface OpenedFile extends Store {
+  /** Commits made over this connection. */
   readonly commits: () => number;
+  /** What it acknowledged: another connection to the file MUST go on from that. */
+  readonly acknowledged: () => Frontier;
+  /** Why it does nothing any more; null while it does. */
+  readonly stoppedBy: () => StoreError | null;
+}
+
+/** Asked of the folder: nothing but SQLite itself may open the file. */
+function freeBytesBeside(file: string): number | null {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file));
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
 }
 
 /** What is prepared on a connection; one whose log cannot be gone on with is closed. */
 async function prepare(
   connection: Connection,
   path: string,
+  from: Frontier | undefined,
 ): Promise<{ readonly ledger: Ledger; readonly tables: Tables }> {
   try {
-    const ledger = await untilFree(() => openLedger(connection, path, standsAt(path)));
+    const ledger = await untilFree(() => openLedger(connection, path, watchFiles(path), from));
     return { ledger, tables: await untilFree(() => prepareTables(connection, ledger)) };
   } catch (error) {
     connection.close();
@@ -73,18 +90,12 @@ async function prepare(
   }
 }
 
-/**
- * Opens a store in one SQLite file, for several processes on one machine; `:memory:` keeps nothing.
- * The file is made for its owner alone (mode 0600), in write-ahead mode with `synchronous=FULL`: what a verb
- * acknowledged survives a power cut. Throws a `StoreError` that says what to do, and leaves the file as it was,
- * when the path holds something else.
- */
-export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
-  if (typeof path !== "string" || path === "") throw new TypeError("the path of an SQLite store must be a string");
+/** Opens one connection to a file. `from`: what another acknowledged, which it must go on from. */
+export async function openFile(path: string, options: SqliteStoreOptions, from?: Frontier): Promise<OpenedFile> {
   const connection = await openConnection(path, options.presence);
   // Found again also when the process has gone to another folder since.
   const file = path === ":memory:" ? null : resolve(path);
-  const { ledger, tables } = await prepare(connection, path);
+  const { ledger, tables } = await prepare(connection, path, from);
   const commits = shareCommits({ connection, path, ledger }, { group: options.groupCommit ?? true });
 
   /** Loads, judges and applies in one transaction: no two stores can differ in what a judge answers. */
@@ -95,7 +106,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       return recorded(judgement);
     }, waitMs);
 
-  const watch = watchFile(connection, commits, path);
+  const watch = watchFile(connection, commits);
 
   const reading = async <T>(read: () => T): Promise<T> => {
     commits.check();
@@ -103,7 +114,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       // A reader waits only for the moments in which another process opens, recovers or closes the file.
       return await untilFree(read, READ_WAIT_MS);
     } catch (error) {
-      throw storeErrorOf(error, path);
+      throw commits.fault(error);
     }
   };
 
@@ -157,19 +168,23 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
 
   const changeView = (change: Change): ChangeView => {
     const { kind } = change;
-    const isOfJob = kind === "cancel" || kind === "retry" || kind === "release" || kind === "erase";
-    const job = isOfJob ? tables.job(change.tenantId, change.jobId) : null;
-    const behind = kind === "release" ? (job?.approvalId ?? null) : null;
+    const job = "jobId" in change ? tables.job(change.tenantId, change.jobId) : null;
+    const behind = kind === "release" || kind === "abandon" ? (job?.approvalId ?? null) : null;
     const about = kind === "cancel" || kind === "lift" ? change.approvalId : behind;
     const policy = kind === "activate" ? tables.activePolicy() : null;
     const isTimed = about !== null || kind === "expire" || kind === "release" || kind === "erase";
     const requests = kind === "erase" ? tables.approvalsOfJob(change.tenantId, change.jobId) : [];
     const loggedAt = isTimed ? tables.head().at : 0;
+    const approval = about === null ? null : tables.approval(about);
     return {
       active: kind === "activate" ? policy : tables.policyHead(),
       document: policy?.document ?? null,
+      halt: kind === "halt" || kind === "retry" ? tables.halt() : null,
       loggedAt,
-      approval: about === null ? null : tables.approval(about),
+      approval,
+      jobs: tables.job,
+      owners: kind === "reconcile" ? tables.owners() : [],
+      isAskedAnew: kind === "abandon" && approval !== null && tables.openApproval(approval.key) !== null,
       job,
       kept: kind === "release" ? tables.kept(change.tenantId, change.jobId) : null,
       waiting: kind === "cancel" ? tables.waiting(change.approvalId, 2) : [],
@@ -208,7 +223,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       return cutLog();
     } catch (error) {
       if (isBusy(error)) return false;
-      throw storeErrorOf(error, path);
+      throw commits.fault(error);
     }
   };
 
@@ -226,13 +241,16 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
   return defineStore({
     kind: "sqlite",
     ...(file === null ? {} : { keyFile: `${file}.key` }),
+    ...(file === null ? {} : { freeBytes: () => freeBytesBeside(file) }),
     commits: commits.count,
+    acknowledged: ledger.acknowledged,
+    stoppedBy: commits.stoppedBy,
 
     claim: (request) => {
       const came = performance.now();
       return transact(() => {
         const { tenantId, id } = request.job;
-        const { active, known, asked, released } = tables.probe(request.job, request.approvalKey);
+        const { active, known, asked, released, halted } = tables.probe(request.job, request.approvalKey);
         const { named } = request.job;
         const job = known ? tables.job(tenantId, id) : null;
         const open = asked ? tables.openApproval(request.approvalKey) : null;
@@ -244,6 +262,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
         const loggedAt = approval === null ? 0 : tables.head().at;
         const view = {
           active,
+          halted,
           job,
           jobApproval: job === null || job.approvalId === null ? null : tables.approval(job.approvalId),
           output: job === null ? null : tables.output(tenantId, id),
@@ -285,7 +304,15 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     },
 
     recover: (request) =>
-      transact(() => judgeRecover(request, { owners: tables.owners(), running: tables.runningJobs() }), request.waitMs),
+      transact(
+        () =>
+          judgeRecover(request, {
+            owners: tables.owners(),
+            running: tables.runningJobs(),
+            slots: tables.slotsByOwner(),
+          }),
+        request.waitMs,
+      ),
 
     read: (query: Query): Promise<QueryAnswer> =>
       reading((): QueryAnswer => {
@@ -298,6 +325,8 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
             return { at: tables.head().at };
           case "owners":
             return { owners: tables.owners() };
+          case "halt":
+            return { halt: tables.halt() };
           case "job":
             return { jobs: jobsNamed(query.id, query.tenantId).map(storedJob) };
           case "approval": {
@@ -356,6 +385,10 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
             return pageOf(tables.timelineAfter(query.traceId, Number(after), limit), limit);
           case "jobs": {
             const rows = tables.jobsAfter(jobKeyOf(after), query.tenantId, query.status, limit);
+            return { jobs: rows.map(storedJob), next: nextOf(rows, limit, cursorOf) };
+          }
+          case "unknown": {
+            const rows = tables.unknownAfter(jobKeyOf(after), limit);
             return { jobs: rows.map(storedJob), next: nextOf(rows, limit, cursorOf) };
           }
           case "approvals": {

@@ -6,6 +6,7 @@ import type {
   ActivePolicy,
   ApprovalRow,
   CheckpointRow,
+  HaltRow,
   JobHold,
   JobRow,
   KeptValue,
@@ -22,6 +23,7 @@ import {
   approvalOf,
   checkpointOf,
   eventOf,
+  haltOf,
   headOf,
   holdOf,
   jobOf,
@@ -45,6 +47,8 @@ export interface Tables {
   readonly policyHead: () => PolicyHead | null;
   readonly activePolicy: () => ActivePolicy | null;
   readonly head: () => { readonly seq: number; readonly at: number };
+  /** The last turn of the switch; null where it was never turned. */
+  readonly halt: () => HaltRow | null;
   readonly owners: () => readonly OwnerRow[];
   readonly job: (tenantId: string, id: string) => JobRow | null;
   readonly hold: (tenantId: string, id: string) => JobHold | null;
@@ -53,6 +57,10 @@ export interface Tables {
   readonly jobsOfQuarantine: (id: string) => readonly JobRow[];
   readonly runningJobs: () => readonly JobRow[];
   readonly jobsAfter: (after: JobKey, tenant: string | null, status: string | null, limit: number) => readonly JobRow[];
+  /** Jobs of which nobody knows how they ended. */
+  readonly unknownAfter: (after: JobKey, limit: number) => readonly JobRow[];
+  /** How many places in pools each owner holds. */
+  readonly slotsByOwner: () => ReadonlyMap<string, number>;
   readonly approval: (id: string) => ApprovalRow | null;
   /** What is in force, and which of these exist: one look instead of four, since nearly always none does. */
   readonly probe: (
@@ -66,6 +74,8 @@ export interface Tables {
     readonly asked: boolean;
     /** One that ended without another in its place. */
     readonly released: boolean;
+    /** Claims are stopped. */
+    readonly halted: boolean;
   };
   readonly openApproval: (key: string) => ApprovalRow | null;
   readonly latestApproval: (key: string) => ApprovalRow | null;
@@ -123,11 +133,12 @@ export interface Tables {
 }
 
 const JOB_COLUMNS =
-  "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, constraints, result, commitment, requesters, created_at, updated_at, erased_at";
+  "id, tenant_id, trace_id, hash, status, owner, dispatcher, approval_id, decision, reason, constraints, result, commitment, requesters, created_at, updated_at, erased_at, degraded";
 const APPROVAL_COLUMNS =
   "id, key, tenant_id, job_id, trace_id, job_hash, commitment, actor_key, snapshot, epoch, binding, fingerprint, dispatcher, state, requirements, requesters, derived_tags, decision, shown, queued_since, requested_at, expires_at, use_within_ms, rejection_stands_ms, decided_at, resolved_at, resolved_by, lifted_at, supersedes, superseded_by";
 const OPEN: ReadonlySet<ApprovalState> = new Set<ApprovalState>(["pending", "approved"]);
 const VOTE_COLUMNS = "approval_id, number, approver_key, approver_id, kind, roles, assurance, vote, view, at";
+const HALT_COLUMNS = "number, halted, by_id, reason, abort, at";
 const EVENT_COLUMNS = "seq, at, type, trace_id, approval_id, bytes";
 
 const marks = (columns: string): string =>
@@ -151,7 +162,8 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
   const activePolicy = sql("SELECT epoch, snapshot, document FROM policies ORDER BY epoch DESC LIMIT 1");
   // The column holds the highest time that was logged so far; what an event itself says is in its bytes.
   const head = sql("SELECT seq, at FROM events ORDER BY seq DESC LIMIT 1");
-  const owners = sql("SELECT id, pid, realm, started, lease_until FROM owners");
+  const halt = sql(`SELECT ${HALT_COLUMNS} FROM halts ORDER BY number DESC LIMIT 1`);
+  const owners = sql("SELECT id, pid, realm, started, lease_until, fail_mode FROM owners");
   const job = sql(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ? AND tenant_id = ?`);
   const hold = sql(
     `SELECT owner, status, erased_at, EXISTS (SELECT 1 FROM slots WHERE job_id = jobs.id AND tenant_id = jobs.tenant_id) AS pooled
@@ -168,12 +180,19 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
     `SELECT ${JOB_COLUMNS} FROM jobs WHERE (id, tenant_id) > (@id, @tenantAfter) AND (@tenant IS NULL OR tenant_id = @tenant)
      AND (@status IS NULL OR status = @status) ORDER BY id, tenant_id LIMIT @limit`,
   );
+  // The status in so many words: only then does the planner take the index of the unknown ones.
+  const unknownAfter = sql(
+    `SELECT ${JOB_COLUMNS} FROM jobs INDEXED BY jobs_unknown
+     WHERE status = 'UNKNOWN' AND (id, tenant_id) > (@id, @tenantId) ORDER BY id, tenant_id LIMIT @limit`,
+  );
+  const slotsByOwner = sql("SELECT owner, count(*) AS n FROM slots GROUP BY owner");
   const approval = sql(`SELECT ${APPROVAL_COLUMNS} FROM approvals WHERE id = ?`);
   const probe = sql(
     `SELECT epoch, snapshot,
        EXISTS (SELECT 1 FROM jobs WHERE id = ? AND tenant_id = ?) AS known,
        EXISTS (SELECT 1 FROM approvals WHERE key = ? AND state IN ('pending', 'approved')) AS asked,
-       EXISTS (SELECT 1 FROM approvals WHERE key = ? AND state = 'superseded' AND superseded_by IS NULL) AS released
+       EXISTS (SELECT 1 FROM approvals WHERE key = ? AND state = 'superseded' AND superseded_by IS NULL) AS released,
+       (SELECT halted FROM halts ORDER BY number DESC LIMIT 1) AS halted
      FROM policies ORDER BY epoch DESC LIMIT 1`,
   );
   const openApproval = sql(
@@ -302,8 +321,9 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
   );
   const putCheckpoint = sql("INSERT INTO checkpoints (size, at, note) VALUES (?, ?, ?)");
   const putPolicy = sql("INSERT INTO policies (epoch, snapshot, document, at) VALUES (?, ?, ?, ?)");
+  const putHalt = sql(`INSERT INTO halts (${HALT_COLUMNS}) VALUES (${marks(HALT_COLUMNS)})`);
   const putOwner = sql(
-    `INSERT INTO owners (id, pid, realm, started, lease_until) VALUES (?, ?, ?, ?, ?)
+    `INSERT INTO owners (id, pid, realm, started, lease_until, fail_mode) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until`,
   );
   const dropOwner = sql("DELETE FROM owners WHERE id = ?");
@@ -317,6 +337,9 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
   const dropPermits = sql("DELETE FROM permits WHERE expires_at < ?");
   const takePlace = sql("INSERT INTO limits (bucket, at) VALUES (?, ?)");
   const dropPlaces = sql("DELETE FROM limits WHERE bucket = ? AND at <= ?");
+  const freePlace = sql(
+    "DELETE FROM limits WHERE rowid = (SELECT rowid FROM limits WHERE bucket = ? AND at = ? LIMIT 1)",
+  );
   const endWaiting = sql(
     `UPDATE jobs SET status = 'DENIED', reason = ?, updated_at = ?
      WHERE approval_id = ? AND status IN ('PENDING_APPROVAL', 'THROTTLED') AND NOT (id IS ? AND tenant_id IS ?)`,
@@ -351,6 +374,7 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
           row.createdAt,
           row.updatedAt,
           row.erasedAt,
+          Number(row.degraded),
         );
         return;
       }
@@ -432,9 +456,14 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
         putPolicy.run(write.row.epoch, write.row.snapshot, write.row.document, write.at);
         return;
       }
+      case "halts": {
+        const { number, halted, by, reason, abort, at } = write.row;
+        putHalt.run(number, Number(halted), by, reason, abort, at);
+        return;
+      }
       case "owners": {
-        const { id, pid, realm, started, leaseUntil } = write.row;
-        putOwner.run(id, pid, realm, started, leaseUntil);
+        const { id, pid, realm, started, leaseUntil, failMode } = write.row;
+        putOwner.run(id, pid, realm, started, leaseUntil, failMode);
         return;
       }
       case "owners_gone": {
@@ -464,6 +493,10 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
         takePlace.run(write.bucket, write.at);
         return;
       }
+      case "places_free": {
+        freePlace.run(write.bucket, write.at);
+        return;
+      }
       case "waiting": {
         const { approvalId, except, reason, at } = write;
         endWaiting.run(JSON.stringify(reason), at, approvalId, except?.id ?? null, except?.tenantId ?? null);
@@ -483,6 +516,7 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
       const row = head.get();
       return { seq: Number(row?.seq ?? 0), at: Number(row?.at ?? 0) };
     },
+    halt: () => one(halt.get(), haltOf),
     owners: () => owners.all().map(ownerOf),
     job: (tenantId, id) => one(job.get(id, tenantId), jobOf),
     hold: (tenantId, id) => one(hold.get(id, tenantId), holdOf),
@@ -491,12 +525,20 @@ export function prepareTables(connection: Connection, ledger: Pick<Ledger, "appe
     runningJobs: () => runningJobs.all().map(jobOf),
     jobsAfter: ({ id, tenantId }, tenant, status, limit) =>
       jobsAfter.all({ id, tenantAfter: tenantId, tenant, status, limit }).map(jobOf),
+    unknownAfter: ({ id, tenantId }, limit) => unknownAfter.all({ id, tenantId, limit }).map(jobOf),
+    slotsByOwner: () => new Map(slotsByOwner.all().map(({ owner, n }) => [owner as string, Number(n)])),
     approval: (id) => one(approval.get(id), approvalOf),
     probe: ({ id, tenantId }, approvalKey) => {
       const row = probe.get(id, tenantId, approvalKey, approvalKey);
       // Without a policy nothing is claimed, whatever else there is.
-      if (row === undefined) return { active: null, known: true, asked: true, released: true };
-      return { active: headOf(row), known: row.known === 1, asked: row.asked === 1, released: row.released === 1 };
+      if (row === undefined) return { active: null, known: true, asked: true, released: true, halted: true };
+      return {
+        active: headOf(row),
+        known: row.known === 1,
+        asked: row.asked === 1,
+        released: row.released === 1,
+        halted: row.halted === 1,
+      };
     },
     openApproval: (key) => one(openApproval.get(key), approvalOf),
     latestApproval: (key) => one(latestApproval.get(key), approvalOf),

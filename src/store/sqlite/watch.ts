@@ -1,6 +1,6 @@
 import type { WatchAnswer, WatchRequest } from "../port.js";
 import type { Commits } from "./commits.js";
-import { type Connection, isBusy, storeErrorOf } from "./driver.js";
+import { type Connection, isBusy } from "./driver.js";
 
 /** How often the file is looked at for commits of other processes while somebody waits, in milliseconds. */
 const LOOK_EVERY_MS = 50;
@@ -23,7 +23,7 @@ interface Sleeper {
  * Watches a file for commits. SQLite counts, for each connection, the commits that others made (`PRAGMA data_version`);
  * this connection's own are counted by `commits`. One timer serves all who wait, and none runs while nobody does.
  */
-export function watchFile(connection: Connection, commits: Commits, path: string): FileWatch {
+export function watchFile(connection: Connection, commits: Commits): FileWatch {
   // Prepared once, and kept: a statement a look would leave one to the garbage collector twenty times a second.
   const version = connection.prepare("PRAGMA data_version");
   let sleepers: Sleeper[] = [];
@@ -48,7 +48,7 @@ export function watchFile(connection: Connection, commits: Commits, path: string
       sleepers = sleepers.filter((sleeper) => sleeper.mark === now && sleeper.until > time);
       for (const { resolve } of awake) resolve({ mark: now });
     } catch (error) {
-      const failed = storeErrorOf(error, path);
+      const failed = commits.fault(error);
       for (const { reject } of sleepers.splice(0)) reject(failed);
     }
     if (sleepers.length === 0) stop();

@@ -1,12 +1,21 @@
 import { canonicalize } from "../../canonical.js";
 import { commit, digest } from "../../digest.js";
+import { boundText } from "../../evidence/event.js";
 import type { PolicyDocument } from "../../policy/document.js";
 import { isSnapshotOf } from "../../policy/snapshot.js";
 import { foldIdentity, hasAll, viewOf } from "../approval-state.js";
 import { approverFacts } from "../judge-vote.js";
 import type { Quarantine } from "../quarantine.js";
-import { jobKey, type ReplayedApproval, type ReplayedJob, type ReplayState, valueKey, voteKey } from "../replay.js";
-import type { ApprovalRow, VaultKind, VoteRow } from "../rows.js";
+import {
+  jobKey,
+  type ReplayedApproval,
+  type ReplayedJob,
+  type ReplayState,
+  saidOfHalt,
+  valueKey,
+  voteKey,
+} from "../replay.js";
+import type { ApprovalRow, HaltRow, VaultKind, VoteRow } from "../rows.js";
 import { type ProblemCode, type Problems, shownId } from "./problem.js";
 import type { RawJob, RawPolicy, RawValue } from "./source.js";
 
@@ -16,6 +25,7 @@ export interface StateCheck {
   readonly approval: (row: ApprovalRow) => boolean;
   readonly vote: (row: VoteRow) => boolean;
   readonly policy: (row: RawPolicy) => boolean;
+  readonly halt: (row: HaltRow) => boolean;
   /** True for what was asked for, by which each job is one. */
   readonly value: (row: RawValue) => boolean;
   /** How many jobs were looked at that were not erased: of each there must be what was asked for. */
@@ -96,6 +106,21 @@ export function checkState(state: ReplayState, problems: Problems): StateCheck {
       return true;
     },
 
+    halt: ({ number, halted, by, reason, abort, at }) => {
+      const halt = state.halts.get(String(number));
+      if (halt === null) {
+        problems.add("state_halt", `halt ${shownId(number)} is not known to the log`);
+        return false;
+      }
+      say("state_halt", () => `halt ${shownId(number)}`, {
+        state: halted === halt.halted,
+        said: saidOfHalt(boundText(by), boundText(reason)) === halt.said,
+        abort: abort === halt.abort,
+        time: at === halt.at,
+      });
+      return true;
+    },
+
     value: ({ job_id: id, tenant_id: tenantId, kind, salt, value, hash }) => {
       const name = String(kind);
       const job = jobOf(String(tenantId), String(id));
@@ -168,6 +193,7 @@ function differencesOfJob(row: RawJob, job: ReplayedJob): Same {
     quarantine: quarantineId === job.quarantineId,
     release: released?.by === job.released?.by && released?.at === job.released?.at,
     erasure: row.erased_at === job.erasedAt,
+    degraded: row.degraded === Number(job.degraded),
   };
 }
 

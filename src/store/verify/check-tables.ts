@@ -18,7 +18,7 @@ interface Parts {
 /** Holds every row of the tables against what the log came to, and looks for rows that the log knows and no table has. */
 export async function checkTables(parts: Parts): Promise<void> {
   const { guarded, state, problems } = parts;
-  const { jobs, approvals, votes, policies, values, has } = guarded.source;
+  const { jobs, approvals, votes, policies, halts, values, has } = guarded.source;
   const check = checkState(state, problems);
 
   const knownJobs = await readTable(parts, "jobs", "state_job", jobs, check.job);
@@ -42,6 +42,11 @@ export async function checkTables(parts: Parts): Promise<void> {
   const knownPolicies = await readTable(parts, "policies", "state_policy", policies, check.policy);
   await findMissing(parts, knownPolicies, state.policies, ({ epoch }) => {
     if (!has.policy(epoch)) problems.add("state_policy", `the policy of epoch ${shownId(epoch)} is missing`);
+  });
+
+  const knownHalts = await readTable(parts, "halts", "state_halt", halts, ({ read }) => check.halt(read()));
+  await findMissing(parts, knownHalts, state.halts, ({ number }) => {
+    if (!has.halt(number)) problems.add("state_halt", `halt ${shownId(number)} is missing`);
   });
 
   const kept = await readTable(parts, "private values", "value", values, check.value);

@@ -47,6 +47,7 @@ export function guardSource(source: LogSource, problems: Problems): GuardedSourc
       approvals: pages("approvals", source.approvals),
       votes: pages("votes", source.votes),
       policies: pages("policies", source.policies),
+      halts: pages("halts", source.halts),
       values: pages("private values", source.values),
       // What cannot be looked for is not said to be missing.
       has: {
@@ -54,6 +55,7 @@ export function guardSource(source: LogSource, problems: Problems): GuardedSourc
         approval: guard("approvals", has.approval, true),
         vote: guard("votes", has.vote, true),
         policy: guard("policies", has.policy, true),
+        halt: guard("halts", has.halt, true),
         value: guard("private values", has.value, true),
       },
     },

@@ -2,7 +2,7 @@ import { frontierBytes, type Hash } from "../../evidence/merkle.js";
 import { growTiles } from "../../evidence/tiled-tree.js";
 import type { LoggedEvent } from "../port.js";
 import { type ReplayedJob, type ReplayState, type Shelf, waitsOn } from "../replay.js";
-import type { ActivePolicy, ApprovalRow, CheckpointRow, JobRow, VaultRow, VoteRow } from "../rows.js";
+import type { ActivePolicy, ApprovalRow, CheckpointRow, HaltRow, JobRow, VaultRow, VoteRow } from "../rows.js";
 import type { LogSource, Pages } from "./source.js";
 
 /** What an in-memory store holds, as far as it is verified. */
@@ -16,12 +16,13 @@ export interface Held {
   readonly approvals: readonly ApprovalRow[];
   readonly votes: readonly VoteRow[];
   readonly policies: readonly ActivePolicy[];
+  readonly halts: readonly HaltRow[];
   readonly values: readonly VaultRow[];
 }
 
 /** The log and the tables of an in-memory store. It keeps no tiles: they are made of its leaves. */
 export function sourceOf(held: Held): LogSource {
-  const { events, times, leaves, checkpoints, jobs, approvals, votes, policies, values } = held;
+  const { events, times, leaves, checkpoints, jobs, approvals, votes, policies, halts, values } = held;
   const tiles = new Map<string, { readonly root: Hash; readonly hashes: Uint8Array }>();
   const tree = growTiles(({ level, number, root, hashes }) => {
     tiles.set(`${level} ${number}`, { root, hashes: Buffer.concat(hashes) });
@@ -60,6 +61,7 @@ export function sourceOf(held: Held): LogSource {
         reason: JSON.stringify(row.reason),
         commitment: row.commitment,
         erased_at: row.erasedAt,
+        degraded: Number(row.degraded),
         result: row.status === "QUARANTINED" ? row.result : null,
       })),
     ),
@@ -72,6 +74,10 @@ export function sourceOf(held: Held): LogSource {
       votes.map((row) => ({ approval_id: row.approvalId, number: row.number, read: () => row })),
     ),
     policies: pagesOf(["epoch"], policies),
+    halts: pagesOf(
+      ["number"],
+      halts.map((row) => ({ number: row.number, read: () => row })),
+    ),
     values: pagesOf(
       ["job_id", "tenant_id", "kind"],
       values.map(({ tenantId, jobId, kind, salt, value }) => {
@@ -84,6 +90,7 @@ export function sourceOf(held: Held): LogSource {
       approval: (id) => approvals.some((row) => row.id === id),
       vote: (approvalId, number) => votes.some((row) => row.approvalId === approvalId && row.number === number),
       policy: (epoch) => policies.some((row) => row.epoch === epoch),
+      halt: (number) => halts.some((row) => row.number === number),
       value: (tenantId, jobId, kind) => values.some((row) => isJob(row, tenantId, jobId) && row.kind === kind),
     },
   };
@@ -142,6 +149,7 @@ export function replayInMemory(): ReplayState {
     approvals: shelf(),
     votes: shelf(),
     policies: shelf(),
+    halts: shelf(),
     values: shelf(),
   };
 }

@@ -22,6 +22,8 @@ export type ProblemCode =
   | "state_vote"
   /** The same of a policy, or its document is not the one that was put in force. */
   | "state_policy"
+  /** The same of a turn of the switch that stops claims. */
+  | "state_halt"
   /** A private value is not the one that the log commits to, is missing, or stands there though it was erased. */
   | "value"
   /** The database's tables, indexes or triggers are not those that it was made with. */

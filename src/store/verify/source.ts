@@ -1,4 +1,4 @@
-import type { ApprovalRow, VoteRow } from "../rows.js";
+import type { ApprovalRow, HaltRow, VoteRow } from "../rows.js";
 
 /** What is verified, read in order and in bounded parts. Each of these may throw: then what lies behind is not looked at. */
 export interface LogSource {
@@ -12,6 +12,7 @@ export interface LogSource {
   readonly approvals: Pages<RawApproval>;
   readonly votes: Pages<RawVote>;
   readonly policies: Pages<RawPolicy>;
+  readonly halts: Pages<RawHalt>;
   readonly values: Pages<RawValue>;
   /** Rows by key, for what the log knows and the tables may have lost. */
   readonly has: {
@@ -19,6 +20,7 @@ export interface LogSource {
     readonly approval: (id: string) => boolean;
     readonly vote: (approvalId: string, number: number) => boolean;
     readonly policy: (epoch: number) => boolean;
+    readonly halt: (number: number) => boolean;
     readonly value: (tenantId: string, jobId: string, kind: string) => boolean;
   };
 }
@@ -45,6 +47,7 @@ export type RawJob = Fields<
   | "reason"
   | "commitment"
   | "erased_at"
+  | "degraded"
   /** Of a job whose output was withheld; else null. */
   | "result"
 >;
@@ -53,6 +56,8 @@ export type RawJob = Fields<
 export type RawApproval = Fields<"id"> & { readonly read: () => ApprovalRow };
 
 export type RawVote = Fields<"approval_id" | "number"> & { readonly read: () => VoteRow };
+
+export type RawHalt = Fields<"number"> & { readonly read: () => HaltRow };
 
 export type RawPolicy = Fields<"epoch" | "snapshot" | "document">;
 
