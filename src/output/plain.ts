@@ -171,13 +171,14 @@ function copyList(walk: Walk, list: readonly unknown[]): unknown[] {
 }
 
 function copyFields(walk: Walk, object: object): object {
-  if (Object.getOwnPropertySymbols(object).length > 0) refuse(walk, "a symbol key");
   const keys = Object.getOwnPropertyNames(object);
   if (keys.length === 0) {
     // A Map or Promise whose prototype was swapped looks like an empty object: what it holds must not be lost unseen.
+    // Before its symbols, since a host that uses async hooks gives every promise some.
     const kind = kindOf(object);
     if (kind !== undefined) refuse(walk, kind);
   }
+  if (Object.getOwnPropertySymbols(object).length > 0) refuse(walk, "a symbol key");
   const copy = {};
   for (const key of keys) {
     spendContent(walk, key.length);

@@ -126,6 +126,8 @@ describe("what is not plain data", () => {
     ["an instance of a class", Object.setPrototypeOf(new Map([["a", 1]]), Object.prototype), []],
     ["a Promise", [Promise.resolve(1)], [0]],
     ["a Promise", Object.setPrototypeOf(Promise.resolve(1), Object.prototype), []],
+    // As async hooks leave their ids on a promise.
+    ["a Promise", Object.assign(Object.setPrototypeOf(Promise.resolve(1), null), { [Symbol("async id")]: 7 }), []],
     ["a proxy", { p: new Proxy({}, {}) }, ["p"]],
     ["a proxy", new Proxy([], {}), []],
     [
