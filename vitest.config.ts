@@ -1,8 +1,21 @@
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { APART } from "./test/apart.js";
 
 const source = (file: string): string => fileURLToPath(new URL(`./src/${file}`, import.meta.url));
+
+/** What takes longest: begun last it would go on alone, with one of two workers idle. */
+const LONG = ["faults/short", "cli/serve", "cli/terminal", "http/browser", "package/package", "examples/drill"];
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean =>
+      LONG.some((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+    const sorted = await super.sort(files);
+    return sorted.toSorted((one, other) => Number(isLong(other)) - Number(isLong(one)));
+  }
+}
 
 type Settings = NonNullable<TestProjectInlineConfiguration["test"]>;
 
@@ -33,6 +46,7 @@ export default defineConfig({
     globalSetup: ["test/seed.ts", "test/bundle.ts"],
     // Two, also where there are no more cores: files are many, and some wait for processes of their own.
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     projects: [
       project({ name: "apart", include: [...APART], sequence: { groupOrder: 0 } }),
       project({
