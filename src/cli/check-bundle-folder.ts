@@ -19,9 +19,13 @@ import {
   result,
   UNFINISHED,
 } from "./folder-check.js";
+import type { Progress } from "./progress.js";
 
 /** Checks the evidence of one trace: each event by its proof, and what is made of them by making it again. */
-export async function checkBundleFolder({ folder, key: given, faults }: FolderCheck): Promise<Checked> {
+export async function checkBundleFolder(
+  { folder, key: given, faults }: FolderCheck,
+  progress: Progress,
+): Promise<Checked> {
   const names = await checkNames(folder, BUNDLE, faults, new Set(["values.jsonl"]));
   const { key, checkpoint, note } = await readHead({ folder, key: given, faults });
   const indices = await numbersIn(folder, "proofs", ".tlog-proof", faults);
@@ -29,6 +33,7 @@ export async function checkBundleFolder({ folder, key: given, faults }: FolderCh
   const trace = createTraceCheck(faults);
   const read = await folder.lines("events.jsonl", MAX_EVENT_BYTES, async (line) => {
     const event = lines.take(line);
+    progress.at(lines.count(), indices.length);
     const index = indices[lines.count() - 1];
     if (index === undefined || line === null) return;
     await checkProof({ folder, key, faults }, line, { index, note });

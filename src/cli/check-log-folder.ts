@@ -11,9 +11,13 @@ import {
   result,
   UNFINISHED,
 } from "./folder-check.js";
+import type { Progress } from "./progress.js";
 
 /** Checks a whole log: the tree over all its lines, and every checkpoint. */
-export async function checkLogFolder({ folder, key: given, faults }: FolderCheck): Promise<Checked> {
+export async function checkLogFolder(
+  { folder, key: given, faults }: FolderCheck,
+  progress: Progress,
+): Promise<Checked> {
   await checkNames(folder, new Set(["events.jsonl", "checkpoint", "key", "checkpoints"]), faults);
   const { key, checkpoint } = await readHead({ folder, key: given, faults });
   const sizes = await numbersIn(folder, "checkpoints", "", faults);
@@ -29,6 +33,7 @@ export async function checkLogFolder({ folder, key: given, faults }: FolderCheck
   await meet();
   const read = await folder.lines("events.jsonl", MAX_EVENT_BYTES, async (line) => {
     lines.take(line);
+    if (checkpoint !== null) progress.at(lines.count(), checkpoint.size);
     await meet();
   });
   if (read?.isUnfinished) faults.add("line_unfinished", `events.jsonl:${lines.count() + 1}`, UNFINISHED);

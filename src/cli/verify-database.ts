@@ -7,6 +7,7 @@ import { verifyFile } from "../store/sqlite/verify.js";
 import type { VerifyAnswer } from "../store/verify/problem.js";
 import { CannotRun, EXIT, type Io, printJson } from "./io.js";
 import { count, inked, type Line, printLines, shownPath } from "./print.js";
+import { createProgress } from "./progress.js";
 
 /** A database that is to be verified. */
 export interface DatabaseAsked {
@@ -25,10 +26,13 @@ const KEY_BESIDE =
 /** Verifies a gate's database: log, tree, checkpoints, tables and private values. It is left as it is. */
 export async function verifyDatabase({ io, path, shown, key: given, json }: DatabaseAsked): Promise<number> {
   const key = given ?? keyBeside(path, shown);
-  const answer = await verifyFile(path, { keys: [formatKey(key)], state: true }).catch((error: unknown) => {
-    const { code, message, help } = storeErrorOf(error, shown);
-    throw new CannotRun(code, message, help);
-  });
+  const progress = createProgress(io, json, "events");
+  const answer = await verifyFile(path, { keys: [formatKey(key)], state: true }, progress.at)
+    .catch((error: unknown) => {
+      const { code, message, help } = storeErrorOf(error, shown);
+      throw new CannotRun(code, message, help);
+    })
+    .finally(progress.end);
   const report = { shown, answer, key, isKeyGiven: given !== null };
   if (json) printJson(io, documentOf(report));
   else printLines(io.stdout, io.env, linesOf(report));

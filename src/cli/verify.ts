@@ -9,6 +9,7 @@ import { checkProofFile } from "./check-proof-file.js";
 import { openEvidenceFolder } from "./evidence-folder.js";
 import { CannotRun, EXIT, type Io, printJson } from "./io.js";
 import { printLines } from "./print.js";
+import { createProgress } from "./progress.js";
 import { readKey } from "./read-key.js";
 import { unreadable } from "./read-text.js";
 import { verifyDatabase } from "./verify-database.js";
@@ -76,7 +77,8 @@ async function check(kind: Exclude<Kind, "sqlite">, { io, path, shown, given }: 
     case "bundle": {
       const folder = openEvidenceFolder(path, shown, faults);
       const checkFolder = kind === "log" ? checkLogFolder : checkBundleFolder;
-      const checked = await checkFolder({ folder, key, faults });
+      const progress = createProgress(io, given.has("json"), "events");
+      const checked = await checkFolder({ folder, key, faults }, progress).finally(progress.end);
       return { ...checked, isKeyGiven: key !== null, event: null, faults: found() };
     }
     case "proof": {

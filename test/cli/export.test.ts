@@ -33,6 +33,12 @@ test("on a terminal a bar says how far it has come, and goes away; beside a docu
   const bundled = await run({ cwd, isTTY: true }, "export", "c", "--trace", "t-1");
   expect(bundled.err).toMatch(/^\r\[##\.{22}\] 10% of 10 events(?:\r\[.*)*\r +\r$/);
   expect((await run({ cwd, isTTY: true }, "export", "d", "--json")).err).toBe("");
+  for (const path of ["b", "c", "dispatch-gate.db"]) {
+    const [plain, shown] = [await run({ cwd }, "verify", path), await run({ cwd, isTTY: true }, "verify", path)];
+    expect([plain.code, plain.err, shown.code]).toEqual([0, "", 0]);
+    expect(shown.err).toMatch(/^\r\[#*\.*\] \d+% of \d+ events(?:\r\[.*)*\r +\r$/);
+    expect((await run({ cwd, isTTY: true }, "verify", path, "--json")).err).toBe("");
+  }
 });
 
 test("of the log of a gate that runs, what it has not signed yet is left out and counted", async () => {

@@ -2,7 +2,7 @@ import { displaySafe } from "../../evidence/display.js";
 import type { NoteKey } from "../../evidence/note.js";
 import { codeOf } from "../verify/guard-source.js";
 import { collectProblems, type Problems, type VerifyAnswer, type VerifyRequest } from "../verify/problem.js";
-import { readKeys, verifyLog } from "../verify/verify-log.js";
+import { type OnRead, readKeys, verifyLog } from "../verify/verify-log.js";
 import { checkSchema } from "./check-schema.js";
 import { type Connection, keepReachable, loadDriver } from "./driver.js";
 import { checkIntegrity, integrityOf } from "./integrity.js";
@@ -18,10 +18,12 @@ import { replayOnDisk } from "./replay-on-disk.js";
  * gate's database, one of another schema than this version's, one that a gate opened just now), and a `TypeError` for keys that
  * are none.
  */
-export async function verifyFile(path: string, request: VerifyRequest): Promise<VerifyAnswer> {
+export async function verifyFile(path: string, request: VerifyRequest, onRead?: OnRead): Promise<VerifyAnswer> {
   const keys = readKeys(request);
   const asked = { path, shown: path, since: MIGRATIONS.length };
-  return withReadOnly(asked, (connection, source) => verifyAll({ connection, source, keys, state: request.state }));
+  return withReadOnly(asked, (connection, source) =>
+    verifyAll({ connection, source, keys, onRead, state: request.state }),
+  );
 }
 
 /**
@@ -50,6 +52,7 @@ interface Verified {
   readonly source: string | Uint8Array;
   readonly keys: readonly NoteKey[];
   readonly state: boolean;
+  readonly onRead?: OnRead | undefined;
 }
 
 async function verifyAll(asked: Verified): Promise<VerifyAnswer> {
@@ -64,7 +67,7 @@ async function verifyAll(asked: Verified): Promise<VerifyAnswer> {
 
 type Rows = Omit<VerifyAnswer, "integrity" | "problems" | "more">;
 
-async function verifyRows({ connection, keys, state }: Verified, problems: Problems): Promise<Rows> {
+async function verifyRows({ connection, keys, state, onRead }: Verified, problems: Problems): Promise<Rows> {
   const nothing: Rows = { events: 0, size: 0, root: "", checkpoints: 0 };
   try {
     // What stands in the schema of a file from anywhere runs no function of ours, and no page is taken at its word.
@@ -78,7 +81,7 @@ async function verifyRows({ connection, keys, state }: Verified, problems: Probl
   const replayed = state ? await replayOnDisk() : null;
   try {
     const source = readLogSource(connection);
-    return await verifyLog({ source, state: replayed?.state ?? null, keys, problems });
+    return await verifyLog({ source, state: replayed?.state ?? null, keys, problems, onRead });
   } finally {
     replayed?.close();
   }

@@ -21,7 +21,11 @@ export interface Verification {
   readonly keys: readonly NoteKey[];
   /** Problems that were found before. */
   readonly problems: Problems;
+  readonly onRead?: OnRead | undefined;
 }
+
+/** Told now and then how many events were read, of how many by the stored head. */
+export type OnRead = (read: number, all: number) => void;
 
 /** The keys of a request. Throws a `TypeError` for what is none: it would otherwise only seem that nobody had signed. */
 export function readKeys({ keys }: VerifyRequest): readonly NoteKey[] {
@@ -42,10 +46,12 @@ export async function verifyLog({
   state,
   keys,
   problems,
+  onRead = () => undefined,
 }: Verification): Promise<Omit<VerifyAnswer, "integrity" | "problems" | "more">> {
   const guarded = guardSource(source, problems);
   const turn = takeTurns();
   const log = checkLog(guarded.source, keys, problems);
+  const all = Number(guarded.source.head()?.size ?? 0);
   let events = 0;
   let highest = 0;
   let after = 0;
@@ -82,6 +88,7 @@ export async function verifyLog({
       after = seq;
     }
     more = page.length === PAGE && !guarded.isLost("events");
+    onRead(events, all);
     await turn();
   }
   const { size, root, checkpoints } = log.end(!guarded.isLost("events"));
