@@ -1,3 +1,4 @@
+import { isIP, isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import { quoted } from "../policy/source.js";
 import { type Arguments, readArguments, wordsOf } from "./arguments.js";
@@ -91,7 +92,8 @@ function portOf(given: Arguments): number {
 /** Whoever is not on this machine must say who they are. */
 function addressOf(given: Arguments): string {
   const address = given.text("address") ?? "127.0.0.1";
-  if (!given.has("tokens") && !/^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(address) && address !== "::1") {
+  if (isIP(address) === 0) throw new CannotRun("value_invalid", "`--address` is an IP address", "as 127.0.0.1, or ::1");
+  if (!given.has("tokens") && !(isIPv4(address) && address.startsWith("127.")) && address !== "::1") {
     const help = "name who may ask with `--tokens`";
     throw new CannotRun("tokens_missing", `nobody is asked who they are, and ${quoted(address)} is not local`, help);
   }

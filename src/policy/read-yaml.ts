@@ -172,11 +172,11 @@ function mapToJson(pairs: readonly Pair<ParsedNode, ParsedNode | null>[], path: 
     const name = isScalar(key) ? (key.value as unknown) : undefined;
     const at = { offset: key?.range[0] ?? 0, fatal: false };
     if (typeof name !== "string") {
-      const shown = isScalar(key) ? ` (${quoted(key.source ?? String(name))})` : "";
+      const text = isScalar(key) ? (key.source ?? String(name)) : "";
       found.push({
         ...at,
         code: "yaml_key_not_string",
-        message: `a key must be a string${shown}`,
+        message: `a key must be a string${text === "" ? "" : ` (${quoted(text)})`}`,
         help: "quote the key",
         path: pointer(path),
       });

@@ -281,6 +281,8 @@ describe("dispatch-gate serve does not start", () => {
     [[...ARGS, "--port", "-1"], "value_missing", "`--port` needs a value"],
     [[...ARGS, "--address", "0.0.0.0"], "tokens_missing", "nobody is asked who they are, and `0.0.0.0` is not local"],
     [[...ARGS, "--address", "::"], "tokens_missing", "nobody is asked who they are"],
+    [[...ARGS, "--address", "127.999.1.1"], "value_invalid", "`--address` is an IP address"],
+    [[...ARGS, "--address", "localhost"], "value_invalid", "`--address` is an IP address"],
     [[...ARGS, "--dispatch", "none.mjs"], "file_missing", "there is no `none.mjs`"],
     [[...ARGS, "--dispatch", "throws.mjs"], "dispatch_unloadable", "`throws.mjs` cannot be loaded: not today"],
     [[...ARGS, "--dispatch", "text.mjs"], "dispatch_invalid", "`text.mjs` has no function as its default export"],

@@ -73,6 +73,7 @@ describe("what YAML must not do in a policy", () => {
     ["null", "~: a", "`~`"],
     ["a list", "? [x]\n: a", ""],
     ["a boolean", "true: a", "`true`"],
+    ["nothing", ": a", ""],
   ])("%s as a key is refused", (_, line, shown) => {
     const message = `a key must be a string${shown === "" ? "" : ` (${shown})`}`;
     expect(issuesOf(`${GOOD}${line}\n`)).toMatchObject([{ code: "yaml_key_not_string", message, line: 6 }]);
