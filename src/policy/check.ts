@@ -32,8 +32,6 @@ export function check(document: Json, context: CheckContext, report: Report): vo
   }
 }
 
-const IMPORTABLE: readonly string[] = ["version", "imports", "rules", "outputs"];
-
 /** Which parts a file must and may have. An unknown key is the schema's to report. */
 function checkParts(document: Loose, { role, file }: CheckContext, report: Report): void {
   const has = (key: string): boolean => Object.hasOwn(document, key);
@@ -45,7 +43,7 @@ function checkParts(document: Loose, { role, file }: CheckContext, report: Repor
     report("key_missing", `the imported file ${quoted(file)} must have \`rules\` or \`outputs\``, []);
   }
   for (const key of Object.keys(document)) {
-    if (IMPORTABLE.includes(key) || !MAIN_ONLY.has(key)) continue;
+    if (!MAIN_ONLY.has(key)) continue;
     const help = "move it to the file that is loaded, or remove it";
     report("import_key_unused", `an imported file has no use for \`${key}\``, [key], "key", help);
   }

@@ -86,9 +86,8 @@ export function compile(document: PolicyDocument, snapshot: string, conditions: 
 const UNCONSTRAINED: Constraints = Object.freeze({});
 const NO_REMEDIATIONS: readonly Remediation[] = Object.freeze([]);
 
-/** Which field of a job each key of a match block looks at. */
+/** Which field of a job each key of a match block looks at; its topic is looked at in any case. */
 const FIELD_OF: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
-  ["topics", ["topic"]],
   ["risk_tags", ["riskTags"]],
   ["tenants", ["tenantId"]],
   ["actors", ["actor"]],

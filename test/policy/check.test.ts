@@ -23,6 +23,27 @@ const detecting = (...detect: readonly Json[]): JsonObject => ({
   outputs: [{ id: "o", match: { topics: ["**"] }, detect, action: "redact" }],
 });
 
+describe("what a rule may hold", () => {
+  const blocks: JsonObject = {
+    approval: { quorum: 2 },
+    constraints: { max_retries: 1 },
+    remediations: [{ title: "t" }],
+    throttle: { limit: 1, window_sec: 1 },
+  };
+
+  test.each([
+    ["allow", []],
+    ["deny", ["remediations"]],
+    ["throttle", ["throttle", "remediations"]],
+    ["allow_with_constraints", ["constraints"]],
+    ["require_approval", ["constraints", "approval", "remediations"]],
+  ])("with the decision `%s` is %j", (decision, held) => {
+    const unused = told(ruleWith({ decision, ...blocks })).map((issue) => (issue as readonly unknown[]).slice(0, 2));
+    const others = Object.keys(blocks).filter((block) => !held.includes(block));
+    expect(unused).toEqual(others.map((block) => ["block_unused", `/rules/0/${block}`]));
+  });
+});
+
 describe("what the schema cannot say", () => {
   test.each<readonly [title: string, parts: JsonObject, wanted: unknown]>([
     [
