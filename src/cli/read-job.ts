@@ -2,11 +2,11 @@ import { type Admission, admit, DEFAULT_MAX_JOB_BYTES } from "../job/admit.js";
 import { TAG } from "../job/fields.js";
 import { JOB_FIELDS, JOB_FIELDS_BELOW } from "../job/spelling.js";
 import type { Json, JsonObject } from "../outcome.js";
-import { readYaml } from "../policy/read-yaml.js";
 import { isMap } from "../policy/report.js";
-import { DEFAULT_MAX_BYTES, quoted } from "../policy/source.js";
+import { quoted } from "../policy/source.js";
 import { CannotRun, type Io } from "./io.js";
 import { readText } from "./read-text.js";
+import { yamlValue } from "./yaml-value.js";
 
 /** A job as somebody wrote it down, let in by the gate's own rules. */
 export interface WrittenJob {
@@ -19,12 +19,8 @@ export interface WrittenJob {
 export async function readJob(io: Io, given: string, derived: readonly string[]): Promise<WrittenJob> {
   const inline = given.trimStart().startsWith("{");
   const shown = inline ? "the job" : quoted(given);
-  const { value, issues } = readYaml(inline ? given : await readText(io, given), DEFAULT_MAX_BYTES);
-  const [issue] = issues;
-  if (issue !== undefined) {
-    const place = issue.line === undefined ? "" : `:${issue.line}:${issue.column ?? 1}`;
-    throw new CannotRun("job_invalid", `${shown}${place}: ${issue.message.replace("a policy", "a job")}`, issue.help);
-  }
+  const text = inline ? given : await readText(io, given);
+  const value = yamlValue(text, { shown, what: "a job", code: "job_invalid" });
   if (value === undefined || !isMap(value)) throw new CannotRun("job_invalid", `${shown} must be a map`);
   const { derived_tags: own, ...job } = camelCase(value);
   const derivedTags = [...new Set([...tagsOf(own), ...derived])].sort();

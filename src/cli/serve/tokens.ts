@@ -3,11 +3,11 @@ import type { Action, Identity } from "../../http/identity.js";
 import type { ActorType } from "../../job/job.js";
 import { didYouMean } from "../../nearest.js";
 import type { Json, JsonObject } from "../../outcome.js";
-import { readYaml } from "../../policy/read-yaml.js";
 import { isMap } from "../../policy/report.js";
-import { DEFAULT_MAX_BYTES, quoted } from "../../policy/source.js";
+import { quoted } from "../../policy/source.js";
 import { CannotRun, type Io } from "../io.js";
 import { readText } from "../read-text.js";
+import { yamlValue } from "../yaml-value.js";
 
 /** What the owner of a token may do here. */
 export type Duty = "submit" | "review" | "operate";
@@ -45,13 +45,8 @@ const DUTIES: readonly Duty[] = ["submit", "review", "operate"];
 
 /** Reads a file of tokens: YAML or JSON, of each token its hash alone. @throws CannotRun with what is wrong with it. */
 export async function readTokens(io: Io, path: string): Promise<Tokens> {
-  const { value, issues } = readYaml(await readText(io, path), DEFAULT_MAX_BYTES);
-  const [issue] = issues;
-  if (issue !== undefined) {
-    const place = issue.line === undefined ? "" : `:${issue.line}:${issue.column ?? 1}`;
-    const message = issue.message.replace("a policy", "a file of tokens");
-    throw new CannotRun("tokens_invalid", `${quoted(path)}${place}: ${message}`, issue.help);
-  }
+  const asked = { shown: quoted(path), what: "a file of tokens", code: "tokens_invalid" };
+  const value = yamlValue(await readText(io, path), asked);
   const identities = new Map<string, Identity>();
   const duties = new Map<Identity, ReadonlySet<Duty>>();
   const refuse: Refuse = (message, help) => {
