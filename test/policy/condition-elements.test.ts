@@ -1,23 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Json } from "../../src/outcome.js";
-import { ask, compiled, jobWith } from "./condition-job.js";
-
-const payload: Json = {
-  on: true,
-  none: null,
-  n: 2,
-  half: 0.5,
-  big: 1e300,
-  text: "abc",
-  key: "length",
-  blank: "",
-  digits: "7",
-  list: ["a", "b"],
-  numbers: ["5"],
-  map: { a: 1 },
-  high: "\ud83da",
-  low: "a\ude00",
-};
+import { ask, compiled, jobWith, PAYLOAD } from "./condition-job.js";
 
 describe("what is taken out of a list or a map", () => {
   test.each([
@@ -33,7 +15,7 @@ describe("what is taken out of a list or a map", () => {
     ["size([job.payload.n, 1.0]) == 2 && size([]) == 0", true],
     ["1.0 in ['a', 1.0] || false", true],
   ])("%s is %s", (source, wanted) => {
-    expect(ask(source, { payload, labels: { abc: "prod" }, requires: ["x", "y"] })).toBe(wanted);
+    expect(ask(source, { payload: PAYLOAD, labels: { abc: "prod" }, requires: ["x", "y"] })).toBe(wanted);
   });
 
   test.each([
@@ -50,13 +32,13 @@ describe("what is taken out of a list or a map", () => {
     ["job.payload.list[job.payload.gone] == 'a'", "`job.payload.gone` is missing"],
     ["job.payload.map[job.payload.gone] == 1.0", "`job.payload.gone` is missing"],
   ])("%s fails, and says so", (source, error) => {
-    expect(ask(source, { payload, labels: { abc: "prod" } })).toEqual({ error });
+    expect(ask(source, { payload: PAYLOAD, labels: { abc: "prod" } })).toEqual({ error });
   });
 
   test("a list with an element that fails is an error, even where another element would settle it", () => {
     const error = { error: "`job.payload.gone` is missing" };
-    expect(ask("[job.payload.gone, 1.0] == [5.0, 2.0]", { payload })).toEqual(error);
-    expect(ask("size([job.payload.gone]) == 1", { payload })).toEqual(error);
+    expect(ask("[job.payload.gone, 1.0] == [5.0, 2.0]", { payload: PAYLOAD })).toEqual(error);
+    expect(ask("size([job.payload.gone]) == 1", { payload: PAYLOAD })).toEqual(error);
   });
 });
 
@@ -78,7 +60,9 @@ describe("what is not there is the error, and costs nothing", () => {
   ];
   test.each(sources)("%s", (source) => {
     const purse = { left: 100 };
-    expect(compiled(source).evaluate(jobWith({ payload }), purse)).toEqual({ error: "`job.payload.gone` is missing" });
+    expect(compiled(source).evaluate(jobWith({ payload: PAYLOAD }), purse)).toEqual({
+      error: "`job.payload.gone` is missing",
+    });
     expect(purse.left).toBe(100);
   });
 });

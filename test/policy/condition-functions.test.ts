@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Json } from "../../src/outcome.js";
-import { ask } from "./condition-job.js";
+import { ask, PAYLOAD } from "./condition-job.js";
 
 const payload = {
   one: 1,
@@ -109,23 +108,6 @@ describe("functions", () => {
   });
 });
 
-const values: Json = {
-  on: true,
-  none: null,
-  n: 2,
-  half: 0.5,
-  big: 1e300,
-  text: "abc",
-  key: "length",
-  blank: "",
-  digits: "7",
-  list: ["a", "b"],
-  numbers: ["5"],
-  map: { a: 1 },
-  high: "\ud83da",
-  low: "a\ude00",
-};
-
 /** The error of a part of the condition: its first 60 characters stand for a longer one. */
 function cut(words: string, rest: string): string {
   return `\`${words.length > 60 ? `${words.slice(0, 60)}…` : words}\`${rest}`;
@@ -162,7 +144,7 @@ describe("what a function makes of a value", () => {
     ["job.payload.on ? false : true", false],
     ["!job.payload.on ? false : true", true],
   ])("%s is %s", (source, wanted) => {
-    expect(ask(source, { payload: values })).toBe(wanted);
+    expect(ask(source, { payload: PAYLOAD })).toBe(wanted);
   });
 
   test.each([
@@ -170,7 +152,7 @@ describe("what a function makes of a value", () => {
     ...["job.payload.on", "job.payload.none", "job.payload.numbers", "job.payload.map", `'${"1".repeat(81)}'`],
   ])("double(%s) fails: neither a number nor written as JSON writes one", (value) => {
     const error = cut(`double(${value})`, " is given what is not a number");
-    expect(ask(`double(${value}) == 1.0`, { payload: values })).toEqual({ error });
+    expect(ask(`double(${value}) == 1.0`, { payload: PAYLOAD })).toEqual({ error });
   });
 
   test.each([
@@ -178,7 +160,7 @@ describe("what a function makes of a value", () => {
     ...["job.payload.on", "job.payload.none", "job.payload.numbers", "job.payload.map"],
   ])("int(%s) fails: neither an integer nor the digits of one", (value) => {
     const error = `\`int(${value})\` is given what is not an integer`;
-    expect(ask(`int(${value}) == 1`, { payload: values })).toEqual({ error });
+    expect(ask(`int(${value}) == 1`, { payload: PAYLOAD })).toEqual({ error });
   });
 
   test.each([
@@ -197,6 +179,6 @@ describe("what a function makes of a value", () => {
     ["job.payload.text.startsWith(job.payload.list)", "`job.payload.list` is not text"],
     ["job.payload.map.matches('a')", "`job.payload.map` is not text"],
   ])("%s fails, and says so", (source, error) => {
-    expect(ask(source, { payload: values })).toEqual({ error });
+    expect(ask(source, { payload: PAYLOAD })).toEqual({ error });
   });
 });

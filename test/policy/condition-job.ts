@@ -1,9 +1,28 @@
+import type { Json } from "../../src/outcome.js";
 import {
   type Condition,
   type ConditionJob,
   type ConditionResult,
   compileCondition,
 } from "../../src/policy/condition.js";
+
+/** A payload with a value of every kind. */
+export const PAYLOAD: Json = {
+  on: true,
+  none: null,
+  n: 2,
+  half: 0.5,
+  big: 1e300,
+  text: "abc",
+  key: "length",
+  blank: "",
+  digits: "7",
+  list: ["a", "b"],
+  numbers: ["5"],
+  map: { a: 1 },
+  high: "\ud83da",
+  low: "a\ude00",
+};
 
 /** A job as a condition sees it, with what the test is about. Parsed from text, as a real one is. */
 export function jobWith(fields: Partial<ConditionJob> = {}): ConditionJob {
