@@ -9,6 +9,7 @@ import { readDetectors } from "../../src/output/detectors.js";
 import type { Quarantine } from "../../src/store/quarantine.js";
 import type { JobRow } from "../../src/store/rows.js";
 import { type Connection, loadDriver } from "../../src/store/sqlite/driver.js";
+import { withheldRow } from "../store/withheld-row.js";
 import { ALLOW_ALL, freshFolder, held, open, rules, STORES } from "./open.js";
 
 // Put together here, so that no complete key stands in the source.
@@ -301,35 +302,8 @@ describe.each(STORES)("an output that was withheld, %s", (_name, openStore) => {
 });
 
 /** A job of which `"Eve was here"` was withheld, as a store has it. */
-function rowOf(quarantine: Partial<Quarantine>): JobRow {
-  const result = {
-    quarantineId: "q",
-    findings: [],
-    held: commit("s", '"Eve was here"'),
-    requesters: [],
-    ...quarantine,
-  };
-  return {
-    tenantId: "acme",
-    id: "j",
-    traceId: "t",
-    hash: "h",
-    status: "QUARANTINED",
-    owner: "o",
-    dispatcher: "default",
-    approvalId: null,
-    decision: null,
-    reason: { code: "output_quarantined", message: "m" },
-    constraints: null,
-    result: JSON.stringify(result),
-    commitment: "c",
-    requesters: null,
-    createdAt: 1,
-    updatedAt: 2,
-    erasedAt: null,
-    degraded: false,
-  };
-}
+const eveRow = (kept: Partial<Quarantine>): JobRow =>
+  withheldRow({ quarantineId: "q", findings: [], held: commit("s", '"Eve was here"'), requesters: [], ...kept });
 
 describe("the preview of an output", () => {
   const previewOf = async (output: unknown, options: Partial<GateOptions> = {}): Promise<string | null> => {
@@ -375,7 +349,7 @@ describe("the preview of an output", () => {
   test("says so too in a gate that has not the host's detector that found it", () => {
     const find = (text: string) => [{ start: 0, end: text.indexOf(" ") }];
     const detectors = readDetectors([{ name: "names", find }]);
-    const row = rowOf({ rules: [{ ruleId: "hold", detect: [{ detector: "names" }], action: "quarantine" }] });
+    const row = eveRow({ rules: [{ ruleId: "hold", detect: [{ detector: "names" }], action: "quarantine" }] });
     const stored = { row, approval: null, kept: { salt: "s", value: '"Eve was here"' } };
     expect(showOutput(stored, detectors)?.preview).toMatch(/^"\[REDACTED:names[^"]*\] was here"$/);
     expect(showOutput(stored, readDetectors([]))?.preview).toMatch(/^cannot be shown: /);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { outputViewOf, type Quarantine, quarantineOf, releasedResult } from "../../src/store/quarantine.js";
 import type { JobRow } from "../../src/store/rows.js";
+import { withheldRow } from "./withheld-row.js";
 
 const FINDING = {
   kind: "k",
@@ -12,30 +13,6 @@ const FINDING = {
 } as const;
 const HELD: Partial<Quarantine> = { quarantineId: "q", findings: [FINDING], held: "h", requesters: ["bot"] };
 
-function rowOf(result: Partial<Quarantine>, changes: Partial<JobRow> = {}): JobRow {
-  return {
-    tenantId: "acme",
-    id: "j",
-    traceId: "t",
-    hash: "hash",
-    status: "QUARANTINED",
-    owner: "o",
-    dispatcher: "default",
-    approvalId: null,
-    decision: null,
-    reason: { code: "output_quarantined", message: "m" },
-    constraints: null,
-    result: JSON.stringify(result),
-    commitment: "c",
-    requesters: null,
-    createdAt: 1,
-    updatedAt: 2,
-    erasedAt: null,
-    degraded: false,
-    ...changes,
-  };
-}
-
 function viewOf(row: JobRow): string {
   const quarantine = quarantineOf(row);
   if (quarantine === null) throw new Error("nothing was withheld");
@@ -44,19 +21,19 @@ function viewOf(row: JobRow): string {
 
 test("the view of an output is another where anything is that a person is shown of it", () => {
   const views = [
-    rowOf(HELD),
-    rowOf({ ...HELD, quarantineId: "p" }),
-    rowOf({ ...HELD, held: "g" }),
-    rowOf({ ...HELD, findings: [] }),
-    rowOf({ ...HELD, findings: [{ ...FINDING, path: "/b" }] }),
-    rowOf(HELD, { reason: { code: "output_quarantined", message: "n" } }),
-    rowOf(HELD, { commitment: "d" }),
+    withheldRow(HELD),
+    withheldRow({ ...HELD, quarantineId: "p" }),
+    withheldRow({ ...HELD, held: "g" }),
+    withheldRow({ ...HELD, findings: [] }),
+    withheldRow({ ...HELD, findings: [{ ...FINDING, path: "/b" }] }),
+    withheldRow(HELD, { reason: { code: "output_quarantined", message: "n" } }),
+    withheldRow(HELD, { commitment: "d" }),
   ].map(viewOf);
   expect(new Set(views).size).toBe(views.length);
 });
 
 test("the view stays the same when the output is delivered, and there is one also where a place holds half a character", () => {
-  const row = rowOf({ ...HELD, findings: [{ ...FINDING, path: "/\ud800" }] });
+  const row = withheldRow({ ...HELD, findings: [{ ...FINDING, path: "/\ud800" }] });
   const view = viewOf(row);
   expect(view).toMatch(/^[0-9a-f]{64}$/);
   const after = { ...row, result: releasedResult(row, { by: "ann", at: 3 }) };
@@ -65,7 +42,7 @@ test("the view stays the same when the output is delivered, and there is one als
 });
 
 test("nothing was withheld of a job that ended otherwise, or of which nobody recorded it", () => {
-  expect(quarantineOf(rowOf(HELD, { status: "SUCCEEDED" }))).toBeNull();
-  expect(quarantineOf(rowOf({}))).toBeNull();
-  expect(quarantineOf(rowOf(HELD, { result: null }))).toBeNull();
+  expect(quarantineOf(withheldRow(HELD, { status: "SUCCEEDED" }))).toBeNull();
+  expect(quarantineOf(withheldRow({}))).toBeNull();
+  expect(quarantineOf(withheldRow(HELD, { result: null }))).toBeNull();
 });

@@ -150,24 +150,34 @@ function memberOf(context: Context, node: ASTNode, from: Expression, name: strin
   return made;
 }
 
-const UNKNOWN: Field = { kind: "dyn", element: "dyn", fields: null };
-
 /** What is known of a field; undefined, with the problem noted, where there can be none. */
 function fieldOf(context: Context, node: ASTNode, from: Expression, name: string): Field | undefined {
   if (from.kind !== "map" && from.kind !== "dyn") {
     note(context, node.pos, `${NAMES[from.kind]} has no field \`${name.slice(0, 64)}\``);
     return undefined;
   }
-  const known = from.path?.length === 1 ? FIELDS.get(from.path[0] ?? "") : undefined;
-  if (known === undefined || known.fields === null) return { ...UNKNOWN, kind: from.element };
+  const path = from.path ?? [];
+  const known = fieldAt(path);
+  if (known === undefined || known.fields === null) return { kind: from.element, element: "dyn", fields: null };
   const field = known.fields.get(name);
   if (field !== undefined) return field;
   const meant = nearest(name, known.fields.keys());
-  const where = `job.${from.path?.[0]}`;
+  const where = `job.${path.join(".")}`;
   const names = [...known.fields.keys()].map((one) => `\`${one}\``).join(", ");
   const help = meant === undefined ? `there are ${names}` : `did you mean \`${where}.${meant}\`?`;
   note(context, node.pos, `\`${where}\` has no field \`${name.slice(0, 64)}\``, help);
   return undefined;
+}
+
+/** What is known of the field at a path below the job; undefined where nothing is. */
+function fieldAt(path: readonly string[]): Field | undefined {
+  let field: Field | undefined;
+  let fields: Field["fields"] = FIELDS;
+  for (const name of path) {
+    field = fields?.get(name);
+    fields = field?.fields ?? null;
+  }
+  return field;
 }
 
 /** Stands where a problem has been noted. */
