@@ -115,6 +115,8 @@ function cut(words: string, rest: string): string {
 
 describe("what a function makes of a value", () => {
   test.each([
+    ["double(1.5) == 1.5", true],
+    ["string(job.topic) == job.topic", true],
     ["'aBc-1'.upperAscii() == 'ABC-1'", true],
     ["'aBc-1'.lowerAscii() == 'abc-1'", true],
     ["'a\u00dfb\u00e9'.upperAscii() == 'A\u00dfB\u00e9'", true],
