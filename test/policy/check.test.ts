@@ -44,6 +44,12 @@ describe("what a rule may hold", () => {
   });
 });
 
+test("a label's value may be matched by any character, also one of two halves", () => {
+  const policy = compilePolicy({ document: documentOf(matching({ topics: ["a"], labels: { mood: ["\u{1f600}*"] } })) });
+  const decided = ["\u{1f600}!", "\u{1f601}!"].map((mood) => policy.decide({ topic: "a", labels: { mood } }).type);
+  expect(decided).toEqual(["ALLOW", "DENY"]);
+});
+
 describe("what the schema cannot say", () => {
   test.each<readonly [title: string, parts: JsonObject, wanted: unknown]>([
     [

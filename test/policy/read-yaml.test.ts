@@ -6,6 +6,26 @@ import { issuesOf, ruleYaml } from "./load.js";
 
 const GOOD = 'version: v1\nrules:\n  - id: a\n    match: { topics: ["**"] }\n    decision: allow\n';
 
+describe("what else is wrong", () => {
+  const codes = (yaml: string): readonly string[] => issuesOf(yaml).map(({ code }) => code);
+
+  test.each([
+    ["a directive", "%FOO bar\n---\nversion: v2\n", "yaml_directive"],
+    ["a tag", "version: !!str v2\n", "yaml_tag"],
+    ["an alias", "version: *v\n", "yaml_alias"],
+  ])("is not looked for beside %s, which changes what is read", (_, yaml, code) => {
+    expect(codes(yaml)).toEqual([code]);
+  });
+
+  test.each([
+    ["an anchor", "version: &v v2\n", "yaml_anchor"],
+    ["half a character", 'version: "\\ud800"\n', "encoding_invalid"],
+    ["a number that no double holds", "version: 1e999\n", "number_invalid"],
+  ])("is told beside %s", (_, yaml, code) => {
+    expect(codes(yaml)).toEqual(expect.arrayContaining([code, "key_missing"]));
+  });
+});
+
 describe("what YAML must not do in a policy", () => {
   test.each([
     ["empty", "", "policy_empty", "the policy is empty", 1, 1],

@@ -127,6 +127,24 @@ describe("what the schema finds is said in words, with what may stand there", ()
       "4:44 type_wrong: an item of `12` must be a string, not `1` (put it in quotes)",
     ],
     [
+      "a label that a remediation adds, whose name is a number",
+      `${DENY}\nremediations: [{ title: t, add_labels: { "7": [x] } }]`,
+      "",
+      "6:51 type_wrong: `7` must be a string, not a list",
+    ],
+    [
+      "a text for a number",
+      `${ALL}\ndecision: allow_with_constraints\nconstraints: { max_runtime_sec: x }`,
+      "",
+      "6:37 type_wrong: `max_runtime_sec` must be a number, not a string",
+    ],
+    [
+      "a text for a truth",
+      `${ALL}\ndecision: require_approval\napproval: { allow_self: x }`,
+      "",
+      "6:29 type_wrong: `allow_self` must be true or false, not a string",
+    ],
+    [
       "a tag whose name is a number",
       DENY,
       'tags: { "12": [x] }\n',
