@@ -4,5 +4,6 @@ import { expect, test } from "vitest";
 test("jobs and policies can be loaded", async () => {
   const { admit } = await import("../../src/job/admit.js");
   const { compilePolicy } = await import("../../src/policy/policy.js");
-  expect([typeof admit, typeof compilePolicy]).toEqual(["function", "function"]);
+  const { JOB_FIELDS } = await import("../../src/job/spelling.js");
+  expect([typeof admit, typeof compilePolicy, typeof JOB_FIELDS]).toEqual(["function", "function", "object"]);
 });
